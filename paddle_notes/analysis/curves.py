@@ -1,0 +1,32 @@
+"""由 metrics.jsonl 画训练曲线。"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+
+def read_metrics(file: Path) -> list[dict]:
+    """读 metrics.jsonl，每行一条记录。"""
+    return [json.loads(line) for line in file.read_text(encoding="utf-8").splitlines()]
+
+
+def draw_curves(metrics_file: Path, picture: Path, metric: str) -> None:
+    """画损失与指标两张图：细线是训练，圆点是每轮的验证。
+
+    图中用英文，任何机器上都不会因为没有中文字体而显示成方框。
+    """
+    from matplotlib.figure import Figure  # 不经 pyplot：不挑后端，也不留全局状态
+
+    records = read_metrics(metrics_file)
+    figure = Figure(figsize=(9, 3.5), layout="constrained")
+    for axes, name in zip(figure.subplots(1, 2), ("loss", metric)):
+        for split, style in (("train", "-"), ("eval", "o-")):
+            points = [(r["step"], r[name]) for r in records if r["split"] == split and name in r]
+            if points:
+                axes.plot(*zip(*points), style, label=split, markersize=4)
+        axes.set_xlabel("step")
+        axes.set_ylabel(name)
+        axes.grid(alpha=0.3)
+        axes.legend()
+    figure.savefig(picture, dpi=120)

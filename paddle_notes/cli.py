@@ -1,0 +1,94 @@
+"""命令行工具共用的外壳：中文的参数错误、统一的退出状态、不给用户看调用栈。"""
+
+from __future__ import annotations
+
+import argparse
+import errno
+import os
+import re
+import shlex
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import NoReturn
+
+from paddle_notes.errors import UserError, suggestion
+
+_ARGUMENT_ERRORS = [
+    (r"the following arguments are required: (.+)", "缺少参数 {0}"),
+    (r"argument (.+): expected one argument", "参数 {0} 后面要有一个值"),
+    (r"argument (.+): expected at least one argument", "参数 {0} 后面至少要有一个值"),
+    (r"argument (.+): invalid (\w+) value: (.+)", "参数 {0} 的值 {2} 不合适"),
+    (r"argument (.+): invalid choice: (.+) \(choose from (.+)\)", "参数 {0} 没有 {1} 这种取值，可用的有 {2}"),
+    (r"argument (.+): ignored explicit argument (.+)", "参数 {0} 不带值，多出了 {1}"),
+    (r"ambiguous option: (.+) could match (.+)", "参数 {0} 可以是 {1}，请写全"),
+]
+
+
+class Parser(argparse.ArgumentParser):
+    """错误消息是中文的 ArgumentParser。"""
+
+    def __init__(self, **kwargs):
+        super().__init__(formatter_class=argparse.RawDescriptionHelpFormatter, **kwargs)
+        self._optionals.title = "参数"
+        self.add_argument("--debug", action="store_true", help="出错时显示完整的调用栈")
+
+    def error(self, message: str) -> NoReturn:
+        unknown = re.fullmatch(r"unrecognized arguments: (.+)", message)
+        if unknown:
+            word = unknown[1].split()[0]
+            options = [option for option in self._option_string_actions if option.startswith("--")]
+            raise UserError(f"不认识的参数 {unknown[1]}；{suggestion(word.split('=')[0], options)}")
+        for pattern, chinese in _ARGUMENT_ERRORS:
+            if match := re.fullmatch(pattern, message):
+                raise UserError(chinese.format(*match.groups()))
+        raise UserError(f"参数错误：{message}")
+
+
+def quote(word: str) -> str:
+    """给命令行中的一个词加上必要的引号。"""
+    return subprocess.list2cmdline([word]) if os.name == "nt" else shlex.quote(word)
+
+
+def command(script: str, *words: str) -> str:
+    """写出一条可以粘贴执行的命令。"""
+    return " ".join(["python", f"tools/{Path(script).name}", *(quote(word) for word in words)])
+
+
+def _explain_os_error(error: OSError) -> str:
+    where = f" {error.filename}" if error.filename else ""
+    reasons = {
+        errno.ENOSPC: f"磁盘已满，写不进{where or '文件'}；清出空间后再用 --resume 继续",
+        errno.EFBIG: f"文件{where} 超过了允许的大小；请换一个位置或放宽限制",
+        errno.EACCES: f"没有权限读写{where or '文件'}；请换一个位置，例如 -o output_dir=<文件夹>",
+        errno.EPERM: f"没有权限读写{where or '文件'}；请换一个位置，例如 -o output_dir=<文件夹>",
+        errno.EROFS: f"{where or '文件'} 在只读的磁盘上；请换一个位置，例如 -o output_dir=<文件夹>",
+        errno.ENOTDIR: f"路径{where} 的上一级是文件，不是文件夹；请换一个位置",
+        errno.EEXIST: f"{where} 已存在，而且不是文件夹；请换一个位置",
+        errno.ENOENT: f"找不到{where or '文件'}；请检查路径",
+        errno.EISDIR: f"{where} 是文件夹，这里需要文件",
+    }
+    return reasons.get(error.errno, f"读写{where or '文件'}时出错：{error.strerror or error}")
+
+
+def run(main: Callable[[list[str] | None], int | None]) -> NoReturn:
+    """执行一个工具的 ``main``：用户能改正的错误只打印一句中文，退出状态为 2。"""
+    for stream in (sys.stdout, sys.stderr):  # 中文 Windows 的控制台是 GBK：写不出的字符换成 ?
+        if hasattr(stream, "reconfigure"):
+            stream.reconfigure(errors="replace")
+    try:
+        code = main(None)
+    except (UserError, OSError, KeyboardInterrupt) as error:
+        if "--debug" in sys.argv:
+            raise
+        if isinstance(error, KeyboardInterrupt):
+            message = "已中断"
+        elif isinstance(error, OSError):
+            message = _explain_os_error(error)
+        else:
+            message = str(error)
+        print(f"错误：{message}", file=sys.stderr)
+        code = 2
+    sys.stdout.flush()
+    sys.exit(code)

@@ -1,0 +1,171 @@
+"""检查点：原子地写、校验着读、不执行文件里的任何代码。
+
+名为 ``output/lenet/best`` 的检查点由三个同名文件组成：
+
+- ``best.pdparams``：网络的参数与缓冲区，也能用 ``paddle.load`` 读；
+- ``best.pdopt``：优化器的状态；
+- ``best.json``：训练进度、指标、造网络与预处理所需的设置，以及前两个文件的校验和。
+
+pickle 文件可以携带任意代码。这里的读取器只认数组，遇到别的东西就拒绝。
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import pickle
+import shutil
+import zlib
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from paddle_notes.errors import UserError
+
+SUFFIXES = (".pdparams", ".pdopt", ".json")
+
+
+class _ArrayUnpickler(pickle.Unpickler):
+    """只能还原 NumPy 数组与 Python 内置容器的 pickle 读取器。"""
+
+    ALLOWED: dict[str, Any] = {
+        "_reconstruct": np._core.multiarray._reconstruct
+        if hasattr(np, "_core")
+        else np.core.multiarray._reconstruct,
+        "ndarray": np.ndarray,
+        "dtype": np.dtype,
+    }
+
+    def find_class(self, module: str, name: str) -> Any:
+        if module.split(".")[0] == "numpy" and name in self.ALLOWED:
+            return self.ALLOWED[name]
+        raise pickle.UnpicklingError(f"不允许的内容 {module}.{name}")
+
+
+def split_suffix(path: str | Path) -> Path:
+    """检查点的名字，不带后缀：``output/lenet/best.pdparams`` → ``output/lenet/best``。"""
+    path = Path(path)
+    return path.with_suffix("") if path.suffix in SUFFIXES else path
+
+
+def _file(path: Path, suffix: str) -> Path:
+    return path.parent / (path.name + suffix)
+
+
+def crc32(file: Path) -> int:
+    """文件的 CRC-32，用来发现没写完或损坏的文件。"""
+    value = 0
+    with file.open("rb") as stream:
+        while chunk := stream.read(1 << 20):
+            value = zlib.crc32(chunk, value)
+    return value
+
+
+def write_atomic(file: Path, write: Callable[[Path], None]) -> None:
+    """先写到旁边的临时文件，写完、落盘之后再换名；失败时原来的文件不变。"""
+    temporary = file.parent / (file.name + ".tmp")
+    try:
+        write(temporary)
+        with temporary.open("rb+") as stream:
+            os.fsync(stream.fileno())
+        os.replace(temporary, file)
+    except BaseException:
+        temporary.unlink(missing_ok=True)
+        raise
+
+
+def write_json(file: Path, content: Any) -> None:
+    """原子地写一个 UTF-8 的 JSON 文件。"""
+    text = json.dumps(content, ensure_ascii=False, indent=2) + "\n"
+    write_atomic(file, lambda temporary: temporary.write_text(text, encoding="utf-8"))
+
+
+def save_checkpoint(path: Path, params: dict, optimizer: dict, state: dict) -> None:
+    """写一个检查点。三个文件都写好临时文件之后才一起换名，中途失败不会弄坏旧的。"""
+    import paddle
+
+    temporaries = [_file(path, suffix + ".tmp") for suffix in SUFFIXES]
+    try:
+        paddle.save(params, str(temporaries[0]))
+        paddle.save(optimizer, str(temporaries[1]))
+        checksums = {suffix: crc32(file) for suffix, file in zip(SUFFIXES, temporaries[:2])}
+        write_json(temporaries[2], {**state, "crc32": checksums})
+        for suffix, temporary in zip(SUFFIXES, temporaries):
+            os.replace(temporary, _file(path, suffix))
+    finally:
+        for temporary in temporaries:
+            temporary.unlink(missing_ok=True)
+
+
+def copy_checkpoint(source: Path, target: Path) -> None:
+    """把一个检查点的三个文件复制成另一个名字。"""
+    for suffix in SUFFIXES:
+        origin = _file(source, suffix)
+        write_atomic(_file(target, suffix), lambda temporary: shutil.copyfile(origin, temporary))
+
+
+def read_state(path: str | Path) -> dict:
+    """读检查点的 ``.json``。没有这个文件或它坏了时抛 :class:`UserError`。"""
+    path = split_suffix(path)
+    file = _file(path, ".json")
+    try:
+        state = json.loads(file.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise UserError(_missing(path, file)) from None
+    except (ValueError, OSError) as error:
+        raise UserError(f"检查点的说明文件 {file} 已损坏，请改用另一个检查点") from error
+    if not isinstance(state, dict) or "crc32" not in state:
+        raise UserError(f"{file} 不是本项目写的检查点说明文件")
+    return state
+
+
+def _missing(path: Path, file: Path) -> str:
+    found = sorted(other.with_suffix("") for other in path.parent.glob("*.pdparams"))
+    if path.is_dir() and (inner := sorted(path.glob("*.pdparams"))):
+        found = [other.with_suffix("") for other in inner]
+    hint = f"可用的检查点：{'、'.join(str(other) for other in found)}" if found else "请先训练，或检查路径"
+    return f"找不到检查点文件 {file}；{hint}"
+
+
+def read_arrays(path: str | Path, suffix: str = ".pdparams") -> dict[str, np.ndarray]:
+    """读检查点的 ``.pdparams`` 或 ``.pdopt``，返回 名字 -> 数组。
+
+    旁边有 ``.json`` 时核对校验和。缺失、损坏、来历不明的文件抛 :class:`UserError`。
+    """
+    path = split_suffix(path)
+    file = _file(path, suffix)
+    if not file.is_file():
+        raise UserError(_missing(path, file))
+    if _file(path, ".json").is_file() and crc32(file) != read_state(path)["crc32"].get(suffix):
+        raise UserError(f"检查点 {file} 不完整或已损坏（校验和不符），请改用另一个检查点")
+    try:
+        with file.open("rb") as stream:
+            content = _ArrayUnpickler(stream).load()
+    except Exception as error:  # pickle 对坏文件抛出的异常五花八门
+        raise UserError(f"{file} 不是 paddle 保存的参数文件，或已损坏：{error}") from error
+    if not isinstance(content, dict):
+        raise UserError(f"{file} 里不是一组参数")
+    return {
+        name: value for name, value in content.items() if isinstance(value, (np.ndarray, np.generic, int, float))
+    }
+
+
+def load_weights(model, path: str | Path) -> None:
+    """把检查点的参数装进 ``model``；名字或形状对不上时抛 :class:`UserError`，此时 ``model`` 不变。"""
+    arrays = read_arrays(path)
+    own = model.state_dict()
+    problems = [f"缺少 {name}" for name in own if name not in arrays]
+    problems += [f"多出 {name}" for name in arrays if name not in own]
+    problems += [
+        f"{name} 的形状是 {list(arrays[name].shape)}，网络里是 {list(value.shape)}"
+        for name, value in own.items()
+        if name in arrays and list(arrays[name].shape) != list(value.shape)
+    ]
+    if problems:
+        raise UserError(
+            f"{path} 是另一个网络的权重：{problems[0]}（共 {len(problems)} 处不符）；"
+            "请用训练它的那份配置"
+        )
+    model.set_state_dict(arrays)

@@ -1,0 +1,72 @@
+"""输出文件夹：里面有没有别的运行、能不能写、怎样让位给新的运行。
+
+一个文件夹里有 ``summary.json`` 就是有一次运行：它在训练开始时写下（status 为 running），
+结束时改写。试运行留下的东西不算数，随时可以被覆盖。
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+
+from paddle_notes.engine.checkpoint import SUFFIXES, write_json
+from paddle_notes.errors import UserError
+
+# 一次运行留下的全部东西；覆盖时只删除这些，别的文件不动。
+FILES = ["config.yml", "train.log", "metrics.jsonl", "summary.json", "curves.png"]
+FILES += [name + suffix for name in ("best", "last") for suffix in SUFFIXES]
+VDL = "vdl"
+
+_STATUS = {
+    "running": "未完成",
+    "finished": "已完成",
+    "interrupted": "被中断",
+    "failed": "失败",
+}
+
+
+def read_summary(folder: Path) -> dict | None:
+    """读 ``summary.json``；没有时返回 None。"""
+    try:
+        summary = json.loads((folder / "summary.json").read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        return None
+    except (ValueError, NotADirectoryError):
+        return {"status": "failed"}
+    return summary if isinstance(summary, dict) else {"status": "failed"}
+
+
+def claim_folder(
+    folder: Path, overwrite: bool = False, resume: bool = False, dry_run: bool = False, command: str = ""
+) -> None:
+    """确认可以往 ``folder`` 里写一次新的运行（``resume`` 时为继续原来的运行），并建好文件夹。
+
+    已有别的运行时抛 :class:`UserError`，其中 ``command`` 是用户这一次的命令，用来写出
+    继续与覆盖的完整命令。这里不删除任何东西。
+    """
+    summary = read_summary(folder)
+    replaceable = summary is None or overwrite or (summary.get("dry_run", False) and not resume)
+    if not (replaceable or resume):
+        status = _STATUS.get(summary.get("status"), "未完成")
+        raise UserError(
+            f"{folder} 里已有一次运行（{status}）。\n"
+            f"  继续它：{command} --resume\n"
+            f"  覆盖它：{command} -o overwrite=true\n"
+            f"  另存一处：{command} -o output_dir=<新文件夹>"
+        )
+    folder.mkdir(parents=True, exist_ok=True)
+    probe = folder / "summary.json.tmp"  # 现在就试写，而不是训练完一轮之后才发现写不了
+    probe.write_text("", encoding="utf-8")
+    probe.unlink()
+
+
+def clear_folder(folder: Path) -> None:
+    """删除上一次运行留下的东西，别的文件不动。"""
+    for name in FILES:
+        (folder / name).unlink(missing_ok=True)
+    shutil.rmtree(folder / VDL, ignore_errors=True)
+
+
+def write_summary(folder: Path, summary: dict) -> None:
+    write_json(folder / "summary.json", summary)

@@ -1,0 +1,390 @@
+"""训练循环。``Trainer.fit`` 从头读到尾，就是一次训练的全部步骤。"""
+
+from __future__ import annotations
+
+import contextlib
+import platform
+import signal
+import threading
+import time
+from pathlib import Path
+
+import numpy as np
+import paddle
+from paddle import Tensor, nn
+from tqdm import tqdm
+
+from paddle_notes import __version__
+from paddle_notes.analysis.curves import draw_curves
+from paddle_notes.analysis.summary import count_parameters
+from paddle_notes.cli import command, quote
+from paddle_notes.config import Config, dump_config
+from paddle_notes.engine.checkpoint import (
+    copy_checkpoint,
+    load_weights,
+    read_arrays,
+    read_state,
+    save_checkpoint,
+    split_suffix,
+)
+from paddle_notes.engine.diagnose import explain_bad_loss
+from paddle_notes.engine.folder import VDL, clear_folder, write_summary
+from paddle_notes.engine.logs import RunLog, format_seconds, logger
+from paddle_notes.engine.optim import build_optimizer, learning_rate
+from paddle_notes.errors import UserError
+from paddle_notes.runtime import seed_everything
+
+
+class Meter:
+    """按样本数加权的平均。先攒着张量，取平均时才读出数值，不让 GPU 每步等待。"""
+
+    def __init__(self) -> None:
+        self.records: list[tuple[dict[str, Tensor], int]] = []
+
+    def add(self, metrics: dict[str, Tensor], num_samples: int) -> None:
+        self.records.append((metrics, num_samples))
+
+    def mean(self) -> dict[str, float]:
+        weights = [num_samples for _, num_samples in self.records]
+        names = self.records[0][0]
+        return {
+            name: float(np.average([metrics[name].item() for metrics, _ in self.records], weights=weights))
+            for name in names
+        }
+
+
+def to_tensors(batch: tuple[np.ndarray, ...]) -> tuple[Tensor, ...]:
+    """把一批 NumPy 数组搬到当前设备上。"""
+    return tuple(paddle.to_tensor(array) for array in batch)
+
+
+@paddle.no_grad()
+def evaluate(model: nn.Layer, task, data) -> dict[str, float]:
+    """在一份数据上求损失与指标的平均，用推理模式。"""
+    model.eval()
+    meter = Meter()
+    for arrays in data.epoch():
+        batch = to_tensors(arrays)
+        loss, metrics = task.loss(model, batch)
+        meter.add({"loss": loss, **metrics}, task.num_samples(batch))
+    return meter.mean()
+
+
+def format_metrics(metrics: dict[str, float]) -> str:
+    """写成 ``loss 0.1234 acc 0.9712``。"""
+    short = {"accuracy": "acc"}
+    return " ".join(f"{short.get(name, name)} {value:.4f}" for name, value in metrics.items())
+
+
+class Trainer:
+    """训练一个网络，并在输出文件夹里留下配置、日志、曲线与检查点。
+
+    参数：
+        model: 网络。
+        task: 任务，见 :mod:`paddle_notes.engine.tasks`。
+        config: 完整的设置；输出到 ``config.output_dir``。
+        info: 造网络与预处理所需的设置，原样存进检查点，预测时取出。
+        dry_run: 是否试运行；试运行的结果随时可以被覆盖。
+        environment: 运行环境的一行说明，写进日志。
+
+    随机性：第 t 步用的种子只由（种子, t）决定，所以不需要保存随机数的状态，
+    停在任何一步再继续，结果都与没有停过时逐位相同。
+    """
+
+    def __init__(
+        self,
+        model: nn.Layer,
+        task,
+        config: Config,
+        info: dict | None = None,
+        dry_run: bool = False,
+        environment: str = "",
+    ):
+        self.model = model
+        self.task = task
+        self.config = config
+        self.folder = Path(config.output_dir)
+        self.info = info or {}
+        self.dry_run = dry_run
+        self.environment = environment
+        self.optimizer = build_optimizer(config.optimizer, model)
+        self.step = 0  # 已经做完的更新次数
+        self.best: dict = {}  # 最好的指标，及其轮次与步数
+        self.last: dict = {}  # 最近一次验证的指标
+        self.started, self.started_step = time.perf_counter(), 0
+        self.seconds = 0.0  # 中断之前用去的秒数
+        self.train_seconds = 0.0  # 其中训练的秒数
+        self.num_seen = 0  # 训练用过的样本数
+        self.stop_requested = False
+
+    # ---------------------------------------------------------------- 主循环
+
+    def fit(self, train_data, valid_data, resume: str | Path | None = None) -> dict:
+        """训练到 ``config.train.epochs`` 轮，返回 summary.json 的内容。
+
+        ``train_data``、``valid_data`` 有 ``len()``（批数）与 ``epoch(e, start)``（从第 start 批起的各批）。
+        ``resume`` 是要接着训练的检查点。Ctrl-C 会存下 ``last`` 再停；损失变成 NaN 时停下并说明原因。
+        """
+        with paddle.utils.unique_name.guard(), self._stop_on_signal():
+            self.start(train_data, valid_data, resume)
+            try:
+                while self.epoch < self.config.train.epochs:
+                    self.train_epoch(train_data)
+                    self.validate(valid_data)
+                    self.save_checkpoint()
+                    self.stop_if_requested()
+                return self.finish()
+            except BaseException as error:
+                interrupted = isinstance(error, (Interrupted, KeyboardInterrupt))
+                self.write_summary("interrupted" if interrupted else "failed")
+                raise
+            finally:
+                self.log.close()
+
+    def start(self, train_data, valid_data, resume: str | Path | None) -> None:
+        """准备输出文件夹与日志；``resume`` 时恢复训练的状态。"""
+        self.steps_per_epoch = len(train_data)
+        self.total_steps = self.steps_per_epoch * self.config.train.epochs
+        if resume is not None:
+            self.restore(resume)
+        continues = resume is not None and split_suffix(resume).parent.resolve() == self.folder.resolve()
+        if not continues:
+            clear_folder(self.folder)
+        (self.folder / "config.yml").write_text(dump_config(self.config), encoding="utf-8")
+        self.write_summary("running")
+        self.log = RunLog(self.folder, self.step if continues else None)
+        self.started, self.started_step = time.perf_counter(), self.step
+        logger.info(self.environment)
+        logger.info(
+            "网络 %s，%s 个可训练参数；训练 %d 批/轮，验证 %d 批；输出 %s",
+            self.config.model.name,
+            f"{count_parameters(self.model):,}",
+            len(train_data),
+            len(valid_data),
+            self.folder,
+        )
+        if resume is not None:
+            logger.info("从 %s 继续：已完成 %d 轮、%d 步", resume, self.step // self.steps_per_epoch, self.step)
+
+    @property
+    def epoch(self) -> int:
+        """正在进行的轮次，从 0 起。"""
+        return self.step // self.steps_per_epoch
+
+    def elapsed(self) -> float:
+        """训练、验证与存盘总共的秒数，包括中断之前的。"""
+        return self.seconds + time.perf_counter() - self.started
+
+    def train_epoch(self, data) -> None:
+        """把这一轮剩下的各批训练完。"""
+        self.model.train()
+        epoch, meter, mark = self.epoch, Meter(), time.perf_counter()
+        first = self.step % self.steps_per_epoch
+        bar = tqdm(
+            total=self.steps_per_epoch,
+            initial=first,
+            desc=f"epoch {epoch + 1}/{self.config.train.epochs}",
+            disable=None,
+            leave=False,
+        )
+        with bar:
+            for index, arrays in enumerate(data.epoch(epoch, first), start=first + 1):
+                batch = to_tensors(arrays)
+                meter.add(self.train_step(batch), self.task.num_samples(batch))
+                bar.update()
+                if index % self.config.train.log_interval == 0 or index == self.steps_per_epoch:
+                    mark = self.log_training(epoch, index, meter, batch, mark)
+                    meter = Meter()
+                if index < self.steps_per_epoch:
+                    self.stop_if_requested()
+
+    def train_step(self, batch: tuple[Tensor, ...]) -> dict[str, Tensor]:
+        """前向、反向、更新一次，返回这一批的损失与指标。"""
+        seed_everything((self.config.seed * 1_000_003 + self.step) % 2**31)
+        self.optimizer.set_lr(learning_rate(self.step, self.total_steps, self.config.optimizer))
+        loss, metrics = self.task.loss(self.model, batch)
+        if loss.place.is_cpu_place():  # GPU 上每步读数会拖慢训练，改为记录日志时检查
+            self.check_loss(loss.item(), batch)
+        loss.backward()
+        self.optimizer.step()
+        self.optimizer.clear_grad(set_to_zero=False)
+        self.step += 1
+        return {"loss": loss.detach(), **metrics}
+
+    def check_loss(self, loss: float, batch: tuple[Tensor, ...]) -> None:
+        if not np.isfinite(loss):
+            reason = explain_bad_loss(self.model, self.task, batch, self.optimizer.get_lr())
+            raise UserError(f"第 {self.epoch + 1} 轮第 {self.step + 1} 步的损失是 {loss}，训练停止：{reason}")
+
+    def log_training(self, epoch: int, index: int, meter: Meter, batch: tuple[Tensor, ...], mark: float) -> float:
+        """记录上次以来的平均损失与指标，返回现在的时刻。"""
+        means = meter.mean()
+        self.check_loss(means["loss"], batch)
+        now = time.perf_counter()
+        num_samples = sum(count for _, count in meter.records)
+        self.train_seconds += now - mark
+        self.num_seen += num_samples
+        lr, ips = self.optimizer.get_lr(), num_samples / (now - mark)
+        pace = (now - self.started) / (self.step - self.started_step)
+        eta = format_seconds(pace * (self.total_steps - self.step))
+        self.log.record(
+            "train",
+            epoch + 1,
+            self.step,
+            {**means, "lr": lr, "ips": ips},
+            f"[Train] epoch {epoch + 1}/{self.config.train.epochs} step {index}/{self.steps_per_epoch} "
+            f"{format_metrics(means)} lr {lr:.6f} ips {ips:.1f} samples/s eta {eta}",
+        )
+        return time.perf_counter()
+
+    def validate(self, data) -> None:
+        """在验证数据上评估，记下最好的一次。"""
+        epoch = self.step // self.steps_per_epoch
+        self.last = evaluate(self.model, self.task, data)
+        value = self.last[self.task.metric]
+        sign = 1 if self.task.higher_is_better else -1
+        if not self.best or sign * value > sign * self.best["value"]:
+            self.best = {"metric": self.task.metric, "value": value, "epoch": epoch, "step": self.step}
+        self.log.record(
+            "eval",
+            epoch,
+            self.step,
+            self.last,
+            f"[Eval] epoch {epoch}/{self.config.train.epochs} {format_metrics(self.last)} "
+            f"best {self.best['value']:.4f} (epoch {self.best['epoch']})",
+        )
+
+    # ---------------------------------------------------------------- 检查点
+
+    def save_checkpoint(self) -> None:
+        """写 ``last``；这一步正是最好的一步时，再复制成 ``best``。"""
+        state = {
+            **self.info,
+            "epoch": self.step // self.steps_per_epoch,
+            "step": self.step,
+            "steps_per_epoch": self.steps_per_epoch,
+            "metrics": self.last,
+            "best": self.best,
+            "seconds": self.elapsed(),
+            "train_seconds": self.train_seconds,
+            "num_seen": self.num_seen,
+        }
+        save_checkpoint(self.folder / "last", self.model.state_dict(), self.optimizer.state_dict(), state)
+        if self.best.get("step") == self.step:
+            copy_checkpoint(self.folder / "last", self.folder / "best")
+
+    def restore(self, path: str | Path) -> None:
+        """从检查点恢复网络、优化器与进度。"""
+        state = read_state(path)
+        if state.get("model", {}) != self.info.get("model", {}):
+            raise UserError(f"检查点 {path} 的网络设置与配置不同：{state.get('model')}；请用训练它的那份配置")
+        if state["steps_per_epoch"] != self.steps_per_epoch:
+            raise UserError(
+                f"检查点 {path} 每轮 {state['steps_per_epoch']} 步，现在是 {self.steps_per_epoch} 步；"
+                "继续训练时不能改变数据与批大小"
+            )
+        if state["step"] >= self.total_steps:
+            raise UserError(
+                f"{path} 已经训练完 {state['epoch']} 轮；要接着训练，请加大轮数，"
+                f"例如 -o train.epochs={state['epoch'] + 5}"
+            )
+        load_weights(self.model, path)
+        self.optimizer.set_state_dict(read_arrays(path, ".pdopt"))
+        self.step, self.best, self.last = state["step"], state["best"], state["metrics"]
+        self.seconds, self.train_seconds = state["seconds"], state["train_seconds"]
+        self.num_seen = state["num_seen"]
+
+    # ---------------------------------------------------------------- 结束
+
+    def write_summary(self, status: str) -> dict:
+        """写 summary.json，返回其内容。"""
+        expect = self.config.expect
+        summary = {
+            "status": status,
+            "dry_run": self.dry_run,
+            "model": self.config.model.name,
+            "data": self.config.data.name,
+            "trainable_parameters": count_parameters(self.model),
+            "best": self.best,
+            "last": self.last,
+            "epochs": self.config.train.epochs,
+            "step": self.step,
+            "wall_seconds": round(self.elapsed(), 3),
+            "samples_per_second": round(self.num_seen / self.train_seconds, 2) if self.train_seconds else None,
+            "expect": expect.model_dump() if expect else None,
+            "inside": self.inside() if status == "finished" else None,
+            "seed": self.config.seed,
+            "device": paddle.device.get_device(),
+            "environment": self.environment,
+            "versions": {
+                "paddle_notes": __version__,
+                "paddle": paddle.__version__,
+                "numpy": np.__version__,
+                "python": platform.python_version(),
+            },
+        }
+        write_summary(self.folder, summary)
+        return summary
+
+    def inside(self) -> bool | None:
+        """最好的指标是否达到配置里写的下界；没有写或试运行时为 None。"""
+        if self.config.expect is None or self.dry_run or not self.best:
+            return None
+        return self.best["value"] >= self.config.expect.at_least
+
+    def finish(self) -> dict:
+        """画曲线、写总结，告诉用户结果在哪里、接下来敲什么。"""
+        summary = self.write_summary("finished")
+        draw_curves(self.folder / "metrics.jsonl", self.folder / "curves.png", self.task.metric)
+        best = self.best
+        logger.info(
+            "训练结束，用时 %s；最好的验证 %s 是 %.4f（第 %d 轮）",
+            format_seconds(summary["wall_seconds"]),
+            best["metric"],
+            best["value"],
+            best["epoch"],
+        )
+        expect = self.config.expect
+        if expect and self.dry_run:
+            logger.info("预期：%s ≥ %g；这是试运行，不作比较", expect.metric, expect.at_least)
+        elif expect:
+            verdict = "在预期之内" if summary["inside"] else "低于预期，可能的原因见 docs_zh/troubleshooting.md"
+            logger.info(
+                "预期：%s ≥ %g（2 核 CPU 约 %g 分钟）—— %s", expect.metric, expect.at_least, expect.minutes, verdict
+            )
+        logger.info("检查点：%s", self.folder / "best")
+        logger.info("看曲线：visualdl --logdir %s --language zh", quote(str(self.folder / VDL)))
+        return summary
+
+    # ---------------------------------------------------------------- 中断
+
+    @contextlib.contextmanager
+    def _stop_on_signal(self):
+        """第一次 Ctrl-C（或 SIGTERM）做完这一步再停，第二次立即停。"""
+        if threading.current_thread() is not threading.main_thread():
+            yield
+            return
+
+        def request(signum, frame):
+            if self.stop_requested:
+                raise KeyboardInterrupt
+            self.stop_requested = True
+
+        previous = {number: signal.signal(number, request) for number in (signal.SIGINT, signal.SIGTERM)}
+        try:
+            yield
+        finally:
+            for number, handler in previous.items():
+                signal.signal(number, handler)
+
+    def stop_if_requested(self) -> None:
+        if self.stop_requested and self.step < self.total_steps:
+            self.save_checkpoint()
+            raise Interrupted(
+                f"训练被中断，已存下 {self.folder / 'last'}（第 {self.epoch + 1} 轮，共 {self.step} 步）。\n"
+                f"  继续：{command('train.py', '-c', str(self.folder / 'config.yml'), '--resume')}"
+            )
+
+
+class Interrupted(UserError):
+    """用户按了 Ctrl-C；状态已经存好。"""

@@ -1,0 +1,64 @@
+"""用户看得懂的错误，以及“你是不是想写……”。"""
+
+from __future__ import annotations
+
+import difflib
+import re
+from collections.abc import Iterable
+
+
+class UserError(Exception):
+    """用户自己能改正的错误：消息是一句中文，说明原因与做法。
+
+    命令行工具遇到它时只打印这句话并以状态 2 退出（见 :mod:`paddle_notes.cli`）；
+    其余异常都是本项目的缺陷，会照常打印调用栈。
+    """
+
+
+def closest(word: str, candidates: Iterable[str]) -> str | None:
+    """返回 ``candidates`` 中与 ``word`` 最像的一个；都不像时返回 None。"""
+    folded = {candidate.lower(): candidate for candidate in candidates}
+    matches = difflib.get_close_matches(word.lower(), folded, n=5, cutoff=0.5)
+    swapped = [match for match in matches if sorted(match) == sorted(word.lower())]  # vgg61 -> vgg16
+    return folded[(swapped or matches)[0]] if matches else None
+
+
+def suggestion(word: str, candidates: Iterable[str]) -> str:
+    """“你是不是想写 X？”；没有相近的候选时列出全部。"""
+    candidates = sorted(candidates)
+    match = closest(word, candidates)
+    return f"你是不是想写 {match}？" if match else f"可用的有：{'、'.join(candidates)}"
+
+
+# pydantic 的错误类型 -> 一句话的后半段；前半段是键名。
+_EXPLANATIONS = {
+    "missing": "没有给出",
+    "int": "应为整数，得到 {input!r}",
+    "float": "应为数，得到 {input!r}",
+    "finite_number": "应为有限的数，得到 {input!r}",
+    "bool": "应为 true 或 false，得到 {input!r}",
+    "string": "应为一段文字，得到 {input!r}",
+    "list": "应为列表，得到 {input!r}",
+    "model": "应为若干个“键: 值”，得到 {input!r}",
+    "dict": "应为若干个“键: 值”，得到 {input!r}",
+    "greater_than": "应大于 {gt:g}，得到 {input}",
+    "greater_than_equal": "不应小于 {ge:g}，得到 {input}",
+    "less_than": "应小于 {lt:g}，得到 {input}",
+    "less_than_equal": "不应大于 {le:g}，得到 {input}",
+    "value_error": "{error}",
+}
+
+
+def explain(error: dict) -> str:
+    """把 pydantic 的一条错误（``ValidationError.errors()`` 的一项）说成中文。
+
+    不含键名，例如“应为整数，得到 'abc'”。没有对应说法的错误保留原文。
+    """
+    kind, context = error["type"], error.get("ctx", {})
+    if kind == "literal_error":
+        choices = [choice.strip("'") for choice in re.split(r", | or ", context["expected"])]
+        return f"没有 {error['input']!r} 这种取值；{suggestion(str(error['input']), choices)}"
+    for key in (kind, kind.split("_")[0]):
+        if key in _EXPLANATIONS:
+            return _EXPLANATIONS[key].format(input=error["input"], **context)
+    return f"{error['msg']}，得到 {error['input']!r}"

@@ -1,0 +1,96 @@
+"""网络的字典：名字 -> 构造函数所在之处。
+
+导入本模块不会导入 paddle，所以写错的名字在 paddle 启动之前就能指出来。
+加一个网络只需在 :data:`MODELS` 里加一行。
+"""
+
+from __future__ import annotations
+
+import importlib
+import inspect
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+from paddle_notes.errors import UserError, explain, suggestion
+
+if TYPE_CHECKING:
+    from paddle import nn
+
+MODELS: dict[str, str] = {
+    "lenet": "paddle_notes.ch05_classic_cnn.lenet:LeNet",
+    "vgg11": "paddle_notes.ch05_classic_cnn.vgg:vgg11",
+    "vgg13": "paddle_notes.ch05_classic_cnn.vgg:vgg13",
+    "vgg16": "paddle_notes.ch05_classic_cnn.vgg:vgg16",
+    "vgg19": "paddle_notes.ch05_classic_cnn.vgg:vgg19",
+}
+
+
+def check_name(name: str) -> str:
+    """名字在字典里就原样返回，否则给出最接近的名字（:class:`UserError`）。"""
+    if name not in MODELS:
+        raise UserError(f"没有名为 {name} 的网络；{suggestion(name, MODELS)}")
+    return name
+
+
+def constructor(name: str) -> Callable[..., nn.Layer]:
+    """导入并返回名为 ``name`` 的构造函数（这一步会导入 paddle）。"""
+    module, function = MODELS[check_name(name)].split(":")
+    return getattr(importlib.import_module(module), function)
+
+
+def resolve_options(name: str, options: dict[str, Any]) -> dict[str, Any]:
+    """按构造函数的签名检查选项、转换类型、补上默认值，返回完整的选项。
+
+    YAML 与命令行给出的值可以是字符串（``"false"``、``"0.5"``），类型以构造函数的注解为准。
+    不认识的选项、类型不符的值都是 :class:`UserError`。
+    """
+    from pydantic import TypeAdapter, ValidationError
+
+    build = constructor(name)
+    parameters = inspect.signature(build, eval_str=True).parameters
+    for key in options:
+        if key not in parameters:
+            raise UserError(f"网络 {name} 没有选项 model.{key}；{suggestion(key, parameters)}")
+
+    resolved = {}
+    for key, parameter in parameters.items():
+        value = options.get(key, parameter.default)
+        try:
+            resolved[key] = TypeAdapter(parameter.annotation).validate_python(value)
+        except ValidationError as error:
+            raise UserError(f"model.{key} {explain(error.errors()[0])}") from error
+    return resolved
+
+
+def build(name: str, **options: Any) -> nn.Layer:
+    """造一个网络，例如 ``build("vgg16", num_classes=10, image_size=32)``。
+
+    选项取不合适的值（如图像太小）时抛出 :class:`UserError`。
+    参数名每次从头编号：优化器的状态以参数名为键，换一个进程也要对得上。
+    """
+    options = resolve_options(name, options)
+
+    import paddle
+
+    with paddle.utils.unique_name.guard():
+        try:
+            return constructor(name)(**options)
+        except ValueError as error:
+            raise UserError(f"造不出网络 {name}：{error}") from error
+
+
+def build_from_config(config, info: dict) -> tuple[nn.Layer, dict[str, Any]]:
+    """照 ``config``（ModelConfig）与数据的说明造网络，返回网络与它的完整选项（含 name）。
+
+    类别数、通道数、图像边长随数据而定；配置里写了而与数据不符是 :class:`UserError`。
+    """
+    options = config.options()
+    facts = {"num_classes": info["num_classes"], **info["preprocess"]}
+    accepted = inspect.signature(constructor(config.name)).parameters
+    for key in ("num_classes", "in_channels", "image_size"):
+        if key in options and options[key] != facts[key]:
+            raise UserError(f"model.{key} 是 {options[key]}，数据却是 {facts[key]}；请删去它，它随数据而定")
+        if key in accepted:
+            options[key] = facts[key]
+    options = resolve_options(config.name, options)
+    return build(config.name, **options), {"name": config.name, **options}

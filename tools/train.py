@@ -1,0 +1,84 @@
+"""训练一个网络。
+
+    python tools/train.py -c configs/vgg16.yml
+    python tools/train.py -c configs/lenet.yml -o train.epochs=3 optimizer.lr=0.05
+    python tools/train.py -c configs/lenet.yml --resume
+
+结果在 output/<配置文件名>/ 里：检查点、日志、曲线。
+"""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+from paddle_notes import cli
+
+
+def parse_args(argv: list[str] | None):
+    parser = cli.Parser(prog="train.py", description=__doc__)
+    parser.add_argument("-c", "--config", required=True, metavar="FILE", help="配置文件，见 configs/")
+    parser.add_argument(
+        "-o", "--override", action="extend", nargs="+", default=[], metavar="KEY=VALUE", help="改一项设置，可多次"
+    )
+    parser.add_argument(
+        "--resume",
+        nargs="?",
+        const="auto",
+        metavar="PATH",
+        help="接着训练：auto（默认）用输出文件夹里的 last，没有就从头开始；或给出检查点",
+    )
+    parser.add_argument("--device", metavar="DEVICE", help="auto、cpu、gpu 或 gpu:N")
+    parser.add_argument("--dry_run", "--dry-run", action="store_true", help="只跑两批，检查一切是否就绪")
+    return parser.parse_args(argv)
+
+
+def find_checkpoint(resume: str | None, folder: Path) -> Path | None:
+    """``--resume`` 指的检查点；auto 而还没有检查点时为 None。"""
+    if resume != "auto":
+        return resume and Path(resume)
+    return folder / "last" if (folder / "last.json").exists() else None
+
+
+def main(argv: list[str] | None = None) -> int:
+    args = parse_args(argv)
+    from paddle_notes import models, runtime
+    from paddle_notes.config import ModelConfig, load_config
+    from paddle_notes.data import FirstBatches, build_data
+    from paddle_notes.engine.folder import claim_folder
+
+    overrides = args.override + ([f"runtime.device={args.device}"] if args.device else [])
+    config = load_config(args.config, overrides, args.dry_run)
+    folder = Path(config.output_dir)
+    resume = find_checkpoint(args.resume, folder)
+    again = ["-c", args.config, *(word for override in overrides for word in ("-o", override))]
+    claim_folder(folder, config.overwrite, args.resume, args.dry_run, cli.command(__file__, *again))
+    environment = runtime.prepare(config.runtime.device, config.runtime.threads)
+
+    from paddle_notes.engine.logs import log_to_console
+    from paddle_notes.engine.tasks import build_task
+    from paddle_notes.engine.trainer import Trainer
+
+    log_to_console()
+    train_data, valid_data = build_data(config.data, config.seed)
+    runtime.seed_everything(config.seed)
+    info = train_data.dataset.info()
+    model, options = models.build_from_config(config.model, info)
+    config.model = ModelConfig(**options)
+    if args.dry_run:
+        config.train.epochs = 1
+        train_data, valid_data = FirstBatches(train_data, 2), FirstBatches(valid_data, 2)
+    trainer = Trainer(
+        model,
+        build_task(config.task),
+        config,
+        info={"model": options, "data": info},
+        dry_run=args.dry_run,
+        environment=environment,
+    )
+    trainer.fit(train_data, valid_data, resume)
+    return 0
+
+
+if __name__ == "__main__":
+    cli.run(main)
