@@ -46,6 +46,26 @@ class Parser(argparse.ArgumentParser):
         raise UserError(f"参数错误：{message}")
 
 
+def add_config_arguments(parser: Parser) -> None:
+    """加上 ``-c``、``-o`` 与 ``--device``。"""
+    parser.add_argument("-c", "--config", required=True, metavar="FILE", help="配置文件，见 configs/")
+    parser.add_argument(
+        "-o",
+        "--override",
+        action="extend",
+        nargs="+",
+        default=[],
+        metavar="KEY=VALUE",
+        help="改一项设置，如 train.epochs=3；可以写多个",
+    )
+    parser.add_argument("--device", metavar="DEVICE", help="auto、cpu、gpu 或 gpu:N")
+
+
+def overrides(args: argparse.Namespace) -> list[str]:
+    """``-o`` 给出的各项；``--device`` 是 ``-o runtime.device=`` 的简写。"""
+    return args.override + ([f"runtime.device={args.device}"] if args.device else [])
+
+
 def quote(word: str) -> str:
     """给命令行中的一个词加上必要的引号。"""
     return subprocess.list2cmdline([word]) if os.name == "nt" else shlex.quote(word)

@@ -107,7 +107,9 @@ class RuntimeConfig(Section):
     """设备与线程。"""
 
     device: str = Field(
-        "auto", pattern=r"^(auto|cpu|gpu(:\d+)?)$", description="auto、cpu、gpu 或 gpu:N；auto 有 GPU 就用 GPU"
+        "auto",
+        pattern=r"^(auto|cpu|gpu(:\d+)?)$",
+        description="auto、cpu、gpu 或 gpu:N；auto 有 GPU 就用 GPU",
     )
     threads: int | None = Field(None, gt=0, description="CPU 线程数；不写则用全部可用的核")
 
@@ -139,7 +141,9 @@ class _TextLoader(yaml.SafeLoader):
         seen = set()
         for key_node, _ in node.value:
             if key_node.value in seen:
-                raise yaml.constructor.ConstructorError(None, None, "found duplicate key", key_node.start_mark)
+                raise yaml.constructor.ConstructorError(
+                    None, None, "found duplicate key", key_node.start_mark
+                )
             seen.add(key_node.value)
         return super().construct_mapping(node, deep)
 
@@ -157,7 +161,7 @@ _YAML_PROBLEMS = {
 
 def _parse_yaml(text: str, source: str) -> Any:
     try:
-        return yaml.load(text, Loader=_TextLoader)  # noqa: S506 —— SafeLoader 的子类
+        return yaml.load(text, Loader=_TextLoader)
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         problem = _YAML_PROBLEMS.get(error.problem, error.problem)

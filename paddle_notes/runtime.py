@@ -93,7 +93,8 @@ def _choose_device(device: str) -> str:
     elif device.startswith("gpu"):
         if not paddle.is_compiled_with_cuda():
             raise UserError(
-                f"要用 {device}，但装的是 CPU 版的 paddlepaddle；请改用 --device cpu，或卸载后安装 GPU 版（见 README）"
+                f"要用 {device}，但装的是 CPU 版的 paddlepaddle；"
+                "请改用 --device cpu，或卸载后安装 GPU 版（见 README）"
             )
         number = int(device.partition(":")[2] or 0)
         if number >= count:

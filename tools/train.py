@@ -9,7 +9,6 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 
 from paddle_notes import cli
@@ -17,10 +16,7 @@ from paddle_notes import cli
 
 def parse_args(argv: list[str] | None):
     parser = cli.Parser(prog="train.py", description=__doc__)
-    parser.add_argument("-c", "--config", required=True, metavar="FILE", help="配置文件，见 configs/")
-    parser.add_argument(
-        "-o", "--override", action="extend", nargs="+", default=[], metavar="KEY=VALUE", help="改一项设置，可多次"
-    )
+    cli.add_config_arguments(parser)
     parser.add_argument(
         "--resume",
         nargs="?",
@@ -28,7 +24,6 @@ def parse_args(argv: list[str] | None):
         metavar="PATH",
         help="接着训练：auto（默认）用输出文件夹里的 last，没有就从头开始；或给出检查点",
     )
-    parser.add_argument("--device", metavar="DEVICE", help="auto、cpu、gpu 或 gpu:N")
     parser.add_argument("--dry_run", "--dry-run", action="store_true", help="只跑两批，检查一切是否就绪")
     return parser.parse_args(argv)
 
@@ -47,7 +42,7 @@ def main(argv: list[str] | None = None) -> int:
     from paddle_notes.data import FirstBatches, build_data
     from paddle_notes.engine.folder import claim_folder
 
-    overrides = args.override + ([f"runtime.device={args.device}"] if args.device else [])
+    overrides = cli.overrides(args)
     config = load_config(args.config, overrides, args.dry_run)
     folder = Path(config.output_dir)
     resume = find_checkpoint(args.resume, folder)

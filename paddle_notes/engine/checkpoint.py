@@ -17,6 +17,7 @@ import pickle
 import shutil
 import zlib
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -102,8 +103,7 @@ def save_checkpoint(path: Path, params: dict, optimizer: dict, state: dict) -> N
 def copy_checkpoint(source: Path, target: Path) -> None:
     """把一个检查点的三个文件复制成另一个名字。"""
     for suffix in SUFFIXES:
-        origin = _file(source, suffix)
-        write_atomic(_file(target, suffix), lambda temporary: shutil.copyfile(origin, temporary))
+        write_atomic(_file(target, suffix), partial(shutil.copyfile, _file(source, suffix)))
 
 
 def read_state(path: str | Path) -> dict:
@@ -148,7 +148,9 @@ def read_arrays(path: str | Path, suffix: str = ".pdparams") -> dict[str, np.nda
     if not isinstance(content, dict):
         raise UserError(f"{file} 里不是一组参数")
     return {
-        name: value for name, value in content.items() if isinstance(value, (np.ndarray, np.generic, int, float))
+        name: value
+        for name, value in content.items()
+        if isinstance(value, (np.ndarray, np.generic, int, float))
     }
 
 
@@ -165,7 +167,6 @@ def load_weights(model, path: str | Path) -> None:
     ]
     if problems:
         raise UserError(
-            f"{path} 是另一个网络的权重：{problems[0]}（共 {len(problems)} 处不符）；"
-            "请用训练它的那份配置"
+            f"{path} 是另一个网络的权重：{problems[0]}（共 {len(problems)} 处不符）；请用训练它的那份配置"
         )
     model.set_state_dict(arrays)

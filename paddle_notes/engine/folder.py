@@ -49,9 +49,12 @@ def claim_folder(
     replaceable = summary is None or overwrite or (summary.get("dry_run", False) and not resume)
     if not (replaceable or resume):
         status = _STATUS.get(summary.get("status"), "未完成")
+        go_on = f"{command} --resume"
+        if status == _STATUS["finished"]:
+            go_on += f" -o train.epochs={summary.get('epochs', 0) + 5}"
         raise UserError(
             f"{folder} 里已有一次运行（{status}）。\n"
-            f"  继续它：{command} --resume\n"
+            f"  继续它：{go_on}\n"
             f"  覆盖它：{command} -o overwrite=true\n"
             f"  另存一处：{command} -o output_dir=<新文件夹>"
         )

@@ -33,7 +33,7 @@ class Classification:
         logits = model(inputs)  # (N, K)
         smoothing = self.label_smoothing if model.training else 0.0
         cost = F.cross_entropy(logits, labels, label_smoothing=smoothing)
-        accuracy = (logits.argmax(-1) == labels).astype("float32").mean()
+        accuracy = (logits.argmax(-1) == labels).astype("float64").mean()
         return cost, {"accuracy": accuracy}
 
 

@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import contextlib
 import platform
-import signal
-import threading
 import time
 from pathlib import Path
 
@@ -28,52 +25,13 @@ from paddle_notes.engine.checkpoint import (
     split_suffix,
 )
 from paddle_notes.engine.diagnose import explain_bad_loss
+from paddle_notes.engine.evaluate import Meter, evaluate, format_metrics, to_tensors
 from paddle_notes.engine.folder import VDL, clear_folder, write_summary
+from paddle_notes.engine.interrupt import Interrupted, StopSignal
 from paddle_notes.engine.logs import RunLog, format_seconds, logger
 from paddle_notes.engine.optim import build_optimizer, learning_rate
 from paddle_notes.errors import UserError
 from paddle_notes.runtime import seed_everything
-
-
-class Meter:
-    """按样本数加权的平均。先攒着张量，取平均时才读出数值，不让 GPU 每步等待。"""
-
-    def __init__(self) -> None:
-        self.records: list[tuple[dict[str, Tensor], int]] = []
-
-    def add(self, metrics: dict[str, Tensor], num_samples: int) -> None:
-        self.records.append((metrics, num_samples))
-
-    def mean(self) -> dict[str, float]:
-        weights = [num_samples for _, num_samples in self.records]
-        names = self.records[0][0]
-        return {
-            name: float(np.average([metrics[name].item() for metrics, _ in self.records], weights=weights))
-            for name in names
-        }
-
-
-def to_tensors(batch: tuple[np.ndarray, ...]) -> tuple[Tensor, ...]:
-    """把一批 NumPy 数组搬到当前设备上。"""
-    return tuple(paddle.to_tensor(array) for array in batch)
-
-
-@paddle.no_grad()
-def evaluate(model: nn.Layer, task, data) -> dict[str, float]:
-    """在一份数据上求损失与指标的平均，用推理模式。"""
-    model.eval()
-    meter = Meter()
-    for arrays in data.epoch():
-        batch = to_tensors(arrays)
-        loss, metrics = task.loss(model, batch)
-        meter.add({"loss": loss, **metrics}, task.num_samples(batch))
-    return meter.mean()
-
-
-def format_metrics(metrics: dict[str, float]) -> str:
-    """写成 ``loss 0.1234 acc 0.9712``。"""
-    short = {"accuracy": "acc"}
-    return " ".join(f"{short.get(name, name)} {value:.4f}" for name, value in metrics.items())
 
 
 class Trainer:
@@ -115,7 +73,7 @@ class Trainer:
         self.seconds = 0.0  # 中断之前用去的秒数
         self.train_seconds = 0.0  # 其中训练的秒数
         self.num_seen = 0  # 训练用过的样本数
-        self.stop_requested = False
+        self.stop = StopSignal()
 
     # ---------------------------------------------------------------- 主循环
 
@@ -125,7 +83,7 @@ class Trainer:
         ``train_data``、``valid_data`` 有 ``len()``（批数）与 ``epoch(e, start)``（从第 start 批起的各批）。
         ``resume`` 是要接着训练的检查点。Ctrl-C 会存下 ``last`` 再停；损失变成 NaN 时停下并说明原因。
         """
-        with paddle.utils.unique_name.guard(), self._stop_on_signal():
+        with paddle.utils.unique_name.guard(), self.stop:
             self.start(train_data, valid_data, resume)
             try:
                 while self.epoch < self.config.train.epochs:
@@ -164,7 +122,9 @@ class Trainer:
             self.folder,
         )
         if resume is not None:
-            logger.info("从 %s 继续：已完成 %d 轮、%d 步", resume, self.step // self.steps_per_epoch, self.step)
+            logger.info(
+                "从 %s 继续：已完成 %d 轮、%d 步", resume, self.step // self.steps_per_epoch, self.step
+            )
 
     @property
     def epoch(self) -> int:
@@ -216,7 +176,9 @@ class Trainer:
             reason = explain_bad_loss(self.model, self.task, batch, self.optimizer.get_lr())
             raise UserError(f"第 {self.epoch + 1} 轮第 {self.step + 1} 步的损失是 {loss}，训练停止：{reason}")
 
-    def log_training(self, epoch: int, index: int, meter: Meter, batch: tuple[Tensor, ...], mark: float) -> float:
+    def log_training(
+        self, epoch: int, index: int, meter: Meter, batch: tuple[Tensor, ...], mark: float
+    ) -> float:
         """记录上次以来的平均损失与指标，返回现在的时刻。"""
         means = meter.mean()
         self.check_loss(means["loss"], batch)
@@ -310,7 +272,9 @@ class Trainer:
             "epochs": self.config.train.epochs,
             "step": self.step,
             "wall_seconds": round(self.elapsed(), 3),
-            "samples_per_second": round(self.num_seen / self.train_seconds, 2) if self.train_seconds else None,
+            "samples_per_second": round(self.num_seen / self.train_seconds, 2)
+            if self.train_seconds
+            else None,
             "expect": expect.model_dump() if expect else None,
             "inside": self.inside() if status == "finished" else None,
             "seed": self.config.seed,
@@ -348,43 +312,25 @@ class Trainer:
         if expect and self.dry_run:
             logger.info("预期：%s ≥ %g；这是试运行，不作比较", expect.metric, expect.at_least)
         elif expect:
-            verdict = "在预期之内" if summary["inside"] else "低于预期，可能的原因见 docs_zh/troubleshooting.md"
+            verdict = (
+                "在预期之内" if summary["inside"] else "低于预期，可能的原因见 docs_zh/troubleshooting.md"
+            )
             logger.info(
-                "预期：%s ≥ %g（2 核 CPU 约 %g 分钟）—— %s", expect.metric, expect.at_least, expect.minutes, verdict
+                "预期：%s ≥ %g（2 核 CPU 约 %g 分钟）—— %s",
+                expect.metric,
+                expect.at_least,
+                expect.minutes,
+                verdict,
             )
         logger.info("检查点：%s", self.folder / "best")
         logger.info("看曲线：visualdl --logdir %s --language zh", quote(str(self.folder / VDL)))
         return summary
 
-    # ---------------------------------------------------------------- 中断
-
-    @contextlib.contextmanager
-    def _stop_on_signal(self):
-        """第一次 Ctrl-C（或 SIGTERM）做完这一步再停，第二次立即停。"""
-        if threading.current_thread() is not threading.main_thread():
-            yield
-            return
-
-        def request(signum, frame):
-            if self.stop_requested:
-                raise KeyboardInterrupt
-            self.stop_requested = True
-
-        previous = {number: signal.signal(number, request) for number in (signal.SIGINT, signal.SIGTERM)}
-        try:
-            yield
-        finally:
-            for number, handler in previous.items():
-                signal.signal(number, handler)
-
     def stop_if_requested(self) -> None:
-        if self.stop_requested and self.step < self.total_steps:
+        """用户按过 Ctrl-C 而训练还没完，就存下 ``last`` 再停。"""
+        if self.stop.requested and self.step < self.total_steps:
             self.save_checkpoint()
             raise Interrupted(
                 f"训练被中断，已存下 {self.folder / 'last'}（第 {self.epoch + 1} 轮，共 {self.step} 步）。\n"
                 f"  继续：{command('train.py', '-c', str(self.folder / 'config.yml'), '--resume')}"
             )
-
-
-class Interrupted(UserError):
-    """用户按了 Ctrl-C；状态已经存好。"""
