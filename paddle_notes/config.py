@@ -141,9 +141,8 @@ class _TextLoader(yaml.SafeLoader):
         seen = set()
         for key_node, _ in node.value:
             if key_node.value in seen:
-                raise yaml.constructor.ConstructorError(
-                    None, None, "found duplicate key", key_node.start_mark
-                )
+                problem = "found duplicate key"
+                raise yaml.constructor.ConstructorError(None, None, problem, key_node.start_mark)
             seen.add(key_node.value)
         return super().construct_mapping(node, deep)
 

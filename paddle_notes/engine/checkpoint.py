@@ -147,11 +147,8 @@ def read_arrays(path: str | Path, suffix: str = ".pdparams") -> dict[str, np.nda
         raise UserError(f"{file} 不是 paddle 保存的参数文件，或已损坏：{error}") from error
     if not isinstance(content, dict):
         raise UserError(f"{file} 里不是一组参数")
-    return {
-        name: value
-        for name, value in content.items()
-        if isinstance(value, (np.ndarray, np.generic, int, float))
-    }
+    numbers = (np.ndarray, np.generic, int, float)
+    return {name: value for name, value in content.items() if isinstance(value, numbers)}
 
 
 def load_weights(model, path: str | Path) -> None:

@@ -122,9 +122,7 @@ class Trainer:
             self.folder,
         )
         if resume is not None:
-            logger.info(
-                "从 %s 继续：已完成 %d 轮、%d 步", resume, self.step // self.steps_per_epoch, self.step
-            )
+            logger.info("从 %s 继续：已完成 %d 轮，共 %d 步", resume, self.epoch, self.step)
 
     @property
     def epoch(self) -> int:
@@ -272,9 +270,7 @@ class Trainer:
             "epochs": self.config.train.epochs,
             "step": self.step,
             "wall_seconds": round(self.elapsed(), 3),
-            "samples_per_second": round(self.num_seen / self.train_seconds, 2)
-            if self.train_seconds
-            else None,
+            "samples_per_second": round(self.num_seen / max(self.train_seconds, 1e-9), 2),
             "expect": expect.model_dump() if expect else None,
             "inside": self.inside() if status == "finished" else None,
             "seed": self.config.seed,
@@ -312,16 +308,9 @@ class Trainer:
         if expect and self.dry_run:
             logger.info("预期：%s ≥ %g；这是试运行，不作比较", expect.metric, expect.at_least)
         elif expect:
-            verdict = (
-                "在预期之内" if summary["inside"] else "低于预期，可能的原因见 docs_zh/troubleshooting.md"
-            )
-            logger.info(
-                "预期：%s ≥ %g（2 核 CPU 约 %g 分钟）—— %s",
-                expect.metric,
-                expect.at_least,
-                expect.minutes,
-                verdict,
-            )
+            verdict = "在预期之内" if summary["inside"] else "低于预期"
+            band = f"{expect.metric} ≥ {expect.at_least:g}（2 核 CPU 约 {expect.minutes:g} 分钟）"
+            logger.info("预期：%s —— %s", band, verdict)
         logger.info("检查点：%s", self.folder / "best")
         logger.info("看曲线：visualdl --logdir %s --language zh", quote(str(self.folder / VDL)))
         return summary
