@@ -15,7 +15,7 @@ import yaml
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 
 from paddle_notes import data, models
-from paddle_notes.errors import UserError, explain, suggestion
+from paddle_notes.errors import UserError, closest, explain, suggestion
 
 
 def _known_name(kind: str, names: dict) -> AfterValidator:
@@ -54,6 +54,7 @@ class AugmentConfig(Section):
     """训练时的图像增广；验证与预测不做。"""
 
     shift: int = Field(0, ge=0, description="上下左右随机平移至多几个像素，空出来的地方补 0")
+    flip: bool = Field(False, description="是否以 1/2 的概率左右翻转；数字与文字不应翻转")
 
 
 class DataConfig(Section):
@@ -63,7 +64,12 @@ class DataConfig(Section):
         description="数据集的名字，见 paddle_notes/data/__init__.py"
     )
     path: str | None = Field(None, description="数据所在的文件或文件夹；自带的数据集不需要")
-    image_size: int | None = Field(None, gt=0, description="把图像缩放到这个边长（像素）；不写则用原来的大小")
+    image_size: int | None = Field(
+        None, gt=0, description="把图像缩放到这个边长（像素）；不写则用数据原来的大小，大小不一的用 224"
+    )
+    load_size: int | None = Field(
+        None, gt=0, description="先缩放到这个边长，再裁剪出 image_size：训练随机裁，验证取正中；不写则不裁剪"
+    )
     batch_size: int = Field(64, gt=0, description="一批的样本数")
     augment: AugmentConfig = Field(AugmentConfig(), description="训练时的图像增广")
 
@@ -73,6 +79,7 @@ class TaskConfig(Section):
 
     name: Literal["classification"] = Field("classification", description="任务的名字")
     label_smoothing: float = Field(0.0, ge=0, lt=1, description="标签平滑系数 ε，0 为不平滑")
+    aux_weight: float = Field(0.3, ge=0, description="辅助分类器的损失的权重，只用于 GoogLeNet 这样的网络")
 
 
 class OptimizerConfig(Section):
@@ -82,8 +89,11 @@ class OptimizerConfig(Section):
     lr: float = Field(0.1, gt=0, description="学习率的最大值")
     momentum: float = Field(0.9, ge=0, lt=1, description="动量系数，只用于 momentum")
     weight_decay: float = Field(0.0, ge=0, description="权重衰减系数；偏置与归一化的参数不衰减")
-    schedule: Literal["constant", "cosine"] = Field(
-        "constant", description="学习率预热之后不变（constant）或按余弦降到 0（cosine）"
+    schedule: Literal["constant", "cosine", "step"] = Field(
+        "constant", description="学习率预热之后不变、按余弦降到 0、或分几级降低"
+    )
+    milestones: list[Annotated[float, Field(gt=0, lt=1)]] = Field(
+        [0.5, 0.75], description="step 的里程碑，占总步数的比例，每过一个学习率乘以 0.1"
     )
     warmup: float = Field(0.0, ge=0, lt=1, description="预热占总步数的比例，学习率在其间从 0 线性升到 lr")
 
@@ -117,7 +127,7 @@ class RuntimeConfig(Section):
 class Config(Section):
     """一次运行的全部设置。"""
 
-    output_dir: str = Field("", description="输出文件夹；不写则为 output/<配置文件名>")
+    output_dir: str = Field("", min_length=1, description="输出文件夹；不写则为 output/ 加配置文件的名字")
     overwrite: bool = Field(False, description="输出文件夹里已有一次运行时，是否覆盖它")
     seed: int = Field(0, ge=0, lt=2**31, description="随机种子：初始化、次序、增广、丢弃法都由它决定")
     model: ModelConfig
@@ -130,18 +140,32 @@ class Config(Section):
 
 
 class _TextLoader(yaml.SafeLoader):
-    """只辨认空值的 YAML 读取器：其余标量保持文字，由模式决定类型；重复的键是错误。"""
+    """只辨认空值的 YAML 读取器：其余标量保持文字，由模式决定类型；重复的键、带标签的值是错误。"""
 
     yaml_implicit_resolvers = {
         first: [(tag, regexp) for tag, regexp in resolvers if tag == "tag:yaml.org,2002:null"]
         for first, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()
     }
 
+    yaml_constructors = {
+        f"tag:yaml.org,2002:{kind}": yaml.SafeLoader.yaml_constructors[f"tag:yaml.org,2002:{kind}"]
+        for kind in ("null", "str", "seq", "map")
+    }
+
+    def construct_object(self, node: yaml.Node, deep: bool = False) -> Any:
+        if node.tag not in self.yaml_constructors:  # 如 !!int、!!python/object
+            raise yaml.constructor.ConstructorError(None, None, "found tag", node.start_mark)
+        return super().construct_object(node, deep)
+
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict:
         seen = set()
         for key_node, _ in node.value:
-            if key_node.value in seen:
+            problem = None
+            if key_node.tag != "tag:yaml.org,2002:str":
+                problem = "key is not text"
+            elif key_node.value in seen:
                 problem = "found duplicate key"
+            if problem:
                 raise yaml.constructor.ConstructorError(None, None, problem, key_node.start_mark)
             seen.add(key_node.value)
         return super().construct_mapping(node, deep)
@@ -150,6 +174,8 @@ class _TextLoader(yaml.SafeLoader):
 # PyYAML 的说法 -> 中文；没有的保留原文。
 _YAML_PROBLEMS = {
     "found duplicate key": "键重复了",
+    "key is not text": "键应是一个名字",
+    "found tag": "不支持以 ! 开头的标签，直接写值就行",
     "mapping values are not allowed here": "这里不能再有冒号，检查缩进，或给值加引号",
     "found character '\\t' that cannot start any token": "不能用制表符缩进，请改用空格",
     "could not find expected ':'": "缺少冒号",
@@ -166,8 +192,8 @@ def _parse_yaml(text: str, source: str) -> Any:
         problem = _YAML_PROBLEMS.get(error.problem, error.problem)
         where = f"第 {mark.line + 1} 行第 {mark.column + 1} 列" if mark else ""
         raise UserError(f"{source} {where}不是合法的 YAML：{problem}") from error
-    except yaml.YAMLError as error:
-        raise UserError(f"{source} 不是合法的 YAML：{error}") from error
+    except yaml.reader.ReaderError as error:
+        raise UserError(f"{source} 不是合法的 YAML：第 {error.position + 1} 个字符不是文字") from error
 
 
 def read_yaml(path: Path) -> dict:
@@ -225,8 +251,9 @@ def _closest_key(unknown: str) -> str:
     elsewhere = [key for key in keys if key.rpartition(".")[2] == name]
     if elsewhere:
         return f"你是不是想写 {elsewhere[0]}？"
-    siblings = [key for key in keys if key.rpartition(".")[0] == parent]
-    return suggestion(unknown, siblings)
+    siblings = {key.rpartition(".")[2]: key for key in keys if key.rpartition(".")[0] == parent}
+    match = closest(name, siblings)  # 只比最后一段：train.qqqq 与 train.epochs 并不相像
+    return f"你是不是想写 {siblings[match]}？" if match else f"可用的有：{'、'.join(siblings.values())}"
 
 
 def _describe(error: ValidationError, source: str) -> str:
@@ -259,7 +286,7 @@ def load_config(path: str | Path, overrides: list[str] | None = None, dry_run: b
     """
     path = Path(path)
     tree = read_yaml(path)
-    tree.setdefault("output_dir", f"output/{path.stem}")
+    tree["output_dir"] = tree.get("output_dir") or f"output/{path.stem}"
     if dry_run:
         tree["output_dir"] = f"{tree['output_dir']}_dry"
     for override in overrides or []:

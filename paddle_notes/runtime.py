@@ -12,6 +12,7 @@ import io
 import os
 import platform
 import random
+import re
 import sys
 import warnings
 from pathlib import Path
@@ -106,6 +107,8 @@ def _choose_device(device: str) -> str:
 
 def prepare(device: str = "auto", threads: int | None = None) -> str:
     """备好运行环境并导入 paddle，返回一行说明，供日志记录。"""
+    if not re.fullmatch(r"auto|cpu|gpu(:\d+)?", device):
+        raise UserError(f"没有 {device} 这种设备；可用的有 auto、cpu、gpu、gpu:N")
     done = _speed_up_cpu(threads)
     _import_paddle()
     device = _choose_device(device)

@@ -32,7 +32,7 @@ def main(argv: list[str] | None = None) -> int:
     from paddle_notes.engine.tasks import build_task
 
     _, valid_data = build_data(config.data, config.seed)
-    model, _ = models.build_from_config(config.model, valid_data.dataset.info())
+    model, _ = models.build_from_config(config.model, valid_data.info())
     load_weights(model, args.weights)
     metrics = evaluate(model, build_task(config.task), valid_data)
     if args.json:

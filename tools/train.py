@@ -40,14 +40,18 @@ def main(argv: list[str] | None = None) -> int:
     from paddle_notes import models, runtime
     from paddle_notes.config import ModelConfig, load_config
     from paddle_notes.data import FirstBatches, build_data
-    from paddle_notes.engine.folder import claim_folder
+    from paddle_notes.engine.folder import claim_folder, holds
 
     overrides = cli.overrides(args)
     config = load_config(args.config, overrides, args.dry_run)
     folder = Path(config.output_dir)
     resume = find_checkpoint(args.resume, folder)
     again = ["-c", args.config, *(word for override in overrides for word in ("-o", override))]
-    claim_folder(folder, config.overwrite, args.resume, args.dry_run, cli.command(__file__, *again))
+    continues = args.resume == "auto" or (resume is not None and holds(folder, resume))
+    flags = " --dry_run" if args.dry_run else ""
+    if resume is not None and not continues:
+        flags += f" --resume {cli.quote(args.resume)}"
+    claim_folder(folder, config.overwrite, continues, cli.command(__file__, *again), flags)
     environment = runtime.prepare(config.runtime.device, config.runtime.threads)
 
     from paddle_notes.engine.logs import log_to_console
@@ -57,7 +61,7 @@ def main(argv: list[str] | None = None) -> int:
     log_to_console()
     train_data, valid_data = build_data(config.data, config.seed)
     runtime.seed_everything(config.seed)
-    info = train_data.dataset.info()
+    info = train_data.info()
     model, options = models.build_from_config(config.model, info)
     config.model = ModelConfig(**options)
     if args.dry_run:

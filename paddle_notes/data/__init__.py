@@ -14,6 +14,11 @@ if TYPE_CHECKING:
 
 DATASETS: dict[str, str] = {
     "mnist5k": "paddle_notes.data.mnist5k:load",
+    "mnist": "paddle_notes.data.idx:load_mnist",
+    "fashion_mnist": "paddle_notes.data.idx:load_fashion_mnist",
+    "cifar10": "paddle_notes.data.cifar10:load",
+    "flowers102": "paddle_notes.data.flowers102:load",
+    "folder": "paddle_notes.data.folder:load",
 }
 
 
@@ -41,6 +46,7 @@ def build_data(config, seed: int) -> tuple[Batches, Batches]:
 
     module, function = DATASETS[config.name].split(":")
     train_set, valid_set = getattr(importlib.import_module(module), function)(config)
-    train = Batches(train_set, config.batch_size, shuffle=True, seed=seed, shift=config.augment.shift)
+    augment = config.augment.model_dump()
+    train = Batches(train_set, config.batch_size, training=True, seed=seed, **augment)
     valid = Batches(valid_set, config.batch_size)
     return train, valid

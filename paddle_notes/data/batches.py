@@ -1,4 +1,4 @@
-"""把内存里的图像切成批：打乱、增广、归一化都对整批做，没有逐个样本的 Python 循环。
+"""把图像切成批：打乱、增广、归一化都对整批做。
 
 第 e 轮的次序与增广只由（种子, e, 样本编号）决定，与迭代器走到哪里无关。
 因此训练停在任何一步都能接着走，结果逐位相同。
@@ -10,40 +10,40 @@ from collections.abc import Iterator
 
 import numpy as np
 
+from paddle_notes.data.augment import center_crop, crop_images, flip_images, shift_images
 from paddle_notes.data.images import ImageSet
 
-
-def shift_images(images: np.ndarray, offsets: np.ndarray) -> np.ndarray:
-    """逐张平移：``images`` (N, C, H, W)，``offsets`` (N, 2) 为向下、向右的像素数，空处补 0。"""
-    largest = int(np.abs(offsets).max(initial=0))
-    if largest == 0:
-        return images
-    n, _, height, width = images.shape
-    padded = np.pad(images, ((0, 0), (0, 0), (largest, largest), (largest, largest)))
-    windows = np.lib.stride_tricks.sliding_window_view(padded, (height, width), axis=(2, 3))
-    down, right = largest - offsets[:, 0], largest - offsets[:, 1]
-    return windows[np.arange(n), :, down, right]  # (N, C, H, W)
+# 每种随机量一个编号，使它们的随机数互不相干
+_SHIFT, _FLIP, _CROP = 1, 2, 3
 
 
 class Batches:
     """一份数据的批。``epoch(e)`` 依次给出 (图像 (B, C, H, W) float32, 标签 (B,) int64)。
 
     参数：
-        dataset: 数据。
+        dataset: 数据。图像比 ``preprocess.image_size`` 大时裁剪：训练随机取，验证取正中。
         batch_size: 一批的样本数；最后一批可以少些。
-        shuffle: 是否每轮打乱。
+        training: 是否打乱并增广。
         seed: 次序与增广的随机种子。
         shift: 随机平移至多几个像素。
+        flip: 是否以 1/2 的概率左右翻转。
     """
 
     def __init__(
-        self, dataset: ImageSet, batch_size: int, shuffle: bool = False, seed: int = 0, shift: int = 0
+        self,
+        dataset: ImageSet,
+        batch_size: int,
+        training: bool = False,
+        seed: int = 0,
+        shift: int = 0,
+        flip: bool = False,
     ):
         self.dataset = dataset
         self.batch_size = batch_size
-        self.shuffle = shuffle
+        self.training = training
         self.seed = seed
         self.shift = shift
+        self.flip = flip
 
     def __len__(self) -> int:
         """一轮有几批。"""
@@ -53,23 +53,41 @@ class Batches:
     def num_samples(self) -> int:
         return len(self.dataset.labels)
 
+    def info(self) -> dict:
+        """网络与预测需要知道的事，见 :meth:`ImageSet.info`。"""
+        return self.dataset.info()
+
+    def random(self, epoch: int, *kind: int) -> np.random.Generator:
+        return np.random.default_rng([self.seed, epoch, *kind])
+
     def order(self, epoch: int) -> np.ndarray:
         """第 ``epoch`` 轮的样本编号，(N,) int64。"""
-        if not self.shuffle:
+        if not self.training:
             return np.arange(self.num_samples)
-        return np.random.default_rng([self.seed, epoch]).permutation(self.num_samples)
+        return self.random(epoch).permutation(self.num_samples)
 
-    def offsets(self, epoch: int) -> np.ndarray:
-        """第 ``epoch`` 轮每个样本的平移量，(N, 2) int64。"""
-        generator = np.random.default_rng([self.seed, epoch, 1])
-        return generator.integers(-self.shift, self.shift + 1, (self.num_samples, 2))
+    def augment(self, images: np.ndarray, index: np.ndarray, epoch: int) -> np.ndarray:
+        """增广编号为 ``index`` 的样本。随机量先为全部样本生成，再按编号取用。"""
+        n, size = self.num_samples, self.dataset.preprocess.image_size
+        if images.shape[-1] > size:
+            corners = self.random(epoch, _CROP).integers(0, images.shape[-1] - size + 1, (n, 2))
+            images = crop_images(images, size, corners[index])
+        if self.shift:
+            offsets = self.random(epoch, _SHIFT).integers(-self.shift, self.shift + 1, (n, 2))
+            images = shift_images(images, offsets[index])
+        if self.flip:
+            images = flip_images(images, self.random(epoch, _FLIP).random(n)[index] < 0.5)
+        return images
 
     def epoch(self, epoch: int = 0, start: int = 0) -> Iterator[tuple[np.ndarray, np.ndarray]]:
         """第 ``epoch`` 轮，从第 ``start`` 批开始。"""
-        order, offsets = self.order(epoch), self.offsets(epoch)
+        order, preprocess = self.order(epoch), self.dataset.preprocess
         for first in range(start * self.batch_size, self.num_samples, self.batch_size):
             index = order[first : first + self.batch_size]
             images = self.dataset.images[index]
-            if self.shift:
-                images = shift_images(images, offsets[index])
-            yield self.dataset.preprocess.normalize(images), self.dataset.labels[index]
+            images = (
+                self.augment(images, index, epoch)
+                if self.training
+                else center_crop(images, preprocess.image_size)
+            )
+            yield preprocess.normalize(images), self.dataset.labels[index]

@@ -2,35 +2,50 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import numpy as np
 from PIL import Image, ImageOps
 
+from paddle_notes.data.augment import center_crop
 from paddle_notes.errors import UserError
 
-
-def resize(images: np.ndarray, size: int) -> np.ndarray:
-    """把一叠图像 (N, H, W, C) uint8 双线性缩放为 (N, size, size, C)。"""
-    if images.shape[1:3] == (size, size):
-        return images
-    return np.stack([_resize_one(Image.fromarray(image.squeeze()), size) for image in images])
+# 不超过这么多字节的图像文件夹一次读进内存，更大的在用到时再读
+MEMORY_LIMIT = 2 << 30
 
 
-def _resize_one(image: Image.Image, size: int) -> np.ndarray:
-    pixels = np.asarray(image.resize((size, size), Image.Resampling.BILINEAR))
-    return pixels.reshape(size, size, -1)
+def fit(image: Image.Image, size: int) -> np.ndarray:
+    """把一张图像变成 (size, size, C) uint8：取正中的正方形，再双线性缩放。"""
+    if image.size != (size, size):
+        image = ImageOps.fit(image, (size, size), Image.Resampling.BILINEAR)
+    return np.asarray(image).reshape(size, size, -1)
+
+
+def resize(images: np.ndarray, size: int | None) -> np.ndarray:
+    """把一叠图像 (N, H, W, C) uint8 变成 (N, C, size, size)；``size`` 为 None 时大小不变。"""
+    if size is not None and images.shape[1:3] != (size, size):
+        images = np.stack([fit(Image.fromarray(image.squeeze()), size) for image in images])
+    return np.ascontiguousarray(images.transpose(0, 3, 1, 2))
 
 
 @dataclass(frozen=True)
 class Preprocess:
-    """一张图像怎样变成网络的输入：通道数、边长、每个通道的均值与标准差（像素先除以 255）。"""
+    """一张图像怎样变成网络的输入。
+
+    属性：
+        in_channels: 通道数，1 为灰度，3 为彩色。
+        image_size: 网络看到的边长（像素）。
+        mean, std: 每个通道的均值与标准差，像素先除以 255。
+        load_size: 先缩放到的边长；大于 image_size 时再取正中的一块。
+    """
 
     in_channels: int
     image_size: int
     mean: tuple[float, ...]
     std: tuple[float, ...]
+    load_size: int
 
     def normalize(self, images: np.ndarray) -> np.ndarray:
         """(N, C, H, W) uint8 → float32，每个通道 (x/255 − mean)/std。"""
@@ -38,8 +53,8 @@ class Preprocess:
         std = np.array(self.std, "float32").reshape(-1, 1, 1) * 255
         return (images - mean) / std
 
-    def read(self, path: Path) -> np.ndarray:
-        """读任意大小、任意模式的图像文件，返回 (C, H, W) uint8。
+    def load(self, path: Path) -> np.ndarray:
+        """读任意大小、任意模式的图像文件，返回 (C, load_size, load_size) uint8。
 
         按 EXIF 转正；透明处视为白色；16 位灰度取高 8 位。读不了时抛 :class:`UserError`。
         """
@@ -53,23 +68,50 @@ class Preprocess:
                     white = Image.new("RGBA", image.size, "white")
                     image = Image.alpha_composite(white, image)
                 image = image.convert("L" if self.in_channels == 1 else "RGB")
-                return _resize_one(image, self.image_size).transpose(2, 0, 1)
-        except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
+                return fit(image, self.load_size).transpose(2, 0, 1)
+        except Exception as error:  # 各种格式的解码器对坏文件抛出的异常五花八门
             raise UserError(f"读不了图像 {path}：{error}") from error
+
+    def read(self, path: Path) -> np.ndarray:
+        """预测时的读法：在 :meth:`load` 之后取正中，返回 (C, image_size, image_size) uint8。"""
+        return center_crop(self.load(path)[None], self.image_size)[0]
+
+
+class ImageFiles:
+    """在用到时才读的一叠图像：``files[index]`` 像数组那样给出 (B, C, H, W) uint8。"""
+
+    def __init__(self, files: list[Path], preprocess: Preprocess):
+        self.files = files
+        self.preprocess = preprocess
+
+    def __len__(self) -> int:
+        return len(self.files)
+
+    def __getitem__(self, index: np.ndarray) -> np.ndarray:
+        with ThreadPoolExecutor() as pool:  # 解码时不占 Python 的全局锁，多线程有用
+            return np.stack(list(pool.map(self.preprocess.load, [self.files[i] for i in index])))
+
+
+def open_files(files: list[Path], preprocess: Preprocess) -> np.ndarray | ImageFiles:
+    """一批图像文件：放得进内存就一次读完，否则在用到时再读。"""
+    images = ImageFiles(files, preprocess)
+    if len(files) * preprocess.in_channels * preprocess.load_size**2 <= MEMORY_LIMIT:
+        return images[np.arange(len(files))]
+    return images
 
 
 @dataclass(frozen=True)
 class ImageSet:
-    """一份放在内存里的图像数据。
+    """一份图像数据。
 
     属性：
-        images: (N, C, H, W) uint8。
+        images: (N, C, H, W) uint8 数组，或 :class:`ImageFiles`。
         labels: (N,) int64，从 0 开始的类别编号。
         class_names: 各类的名字。
-        preprocess: 归一化所需的数。
+        preprocess: 怎样变成网络的输入。
     """
 
-    images: np.ndarray
+    images: np.ndarray | ImageFiles
     labels: np.ndarray
     class_names: tuple[str, ...]
     preprocess: Preprocess
@@ -81,3 +123,28 @@ class ImageSet:
             "class_names": list(self.class_names),
             "preprocess": asdict(self.preprocess),
         }
+
+
+def make_preprocess(config, own_size: int, mean: tuple[float, ...], std: tuple[float, ...]) -> Preprocess:
+    """由 ``config``（DataConfig）与图像本来的边长定出预处理；通道数即 ``mean`` 的个数。"""
+    size = config.image_size or own_size
+    load_size = config.load_size or size
+    if load_size < size:
+        raise UserError(f"data.load_size 是 {load_size}，不应小于 data.image_size 的 {size}")
+    return Preprocess(in_channels=len(mean), image_size=size, mean=mean, std=std, load_size=load_size)
+
+
+def split_indices(labels: np.ndarray, valid_fraction: float) -> tuple[np.ndarray, np.ndarray]:
+    """分层划分：每类随机取 ``valid_fraction`` 作验证（至少一个），返回训练与验证的下标。
+
+    与运行的种子无关，换种子的两次运行用的是同一份验证集。用 RandomState 是因为
+    NumPy 保证它的随机数序列在各版本中不变。
+    """
+    generator = np.random.RandomState(0)
+    train, valid = [], []
+    for label in np.unique(labels):
+        index = generator.permutation(np.flatnonzero(labels == label))
+        count = max(1, round(len(index) * valid_fraction))
+        valid.append(index[:count])
+        train.append(index[count:])
+    return np.sort(np.concatenate(train)), np.sort(np.concatenate(valid))

@@ -6,43 +6,26 @@
 - ``best.pdopt``：优化器的状态；
 - ``best.json``：训练进度、指标、造网络与预处理所需的设置，以及前两个文件的校验和。
 
-pickle 文件可以携带任意代码。这里的读取器只认数组，遇到别的东西就拒绝。
+前两个是 pickle 文件，读取时只认数组，见 :mod:`paddle_notes.safe_pickle`。
 """
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
-import pickle
 import shutil
 import zlib
-from collections.abc import Callable
-from functools import partial
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from paddle_notes import safe_pickle
 from paddle_notes.errors import UserError
 
 SUFFIXES = (".pdparams", ".pdopt", ".json")
-
-
-class _ArrayUnpickler(pickle.Unpickler):
-    """只能还原 NumPy 数组与 Python 内置容器的 pickle 读取器。"""
-
-    ALLOWED: dict[str, Any] = {
-        "_reconstruct": np._core.multiarray._reconstruct
-        if hasattr(np, "_core")
-        else np.core.multiarray._reconstruct,
-        "ndarray": np.ndarray,
-        "dtype": np.dtype,
-    }
-
-    def find_class(self, module: str, name: str) -> Any:
-        if module.split(".")[0] == "numpy" and name in self.ALLOWED:
-            return self.ALLOWED[name]
-        raise pickle.UnpicklingError(f"不允许的内容 {module}.{name}")
 
 
 def split_suffix(path: str | Path) -> Path:
@@ -52,6 +35,7 @@ def split_suffix(path: str | Path) -> Path:
 
 
 def _file(path: Path, suffix: str) -> Path:
+    """在名字末尾加上后缀（``with_suffix`` 会换掉名字里已有的点）。"""
     return path.parent / (path.name + suffix)
 
 
@@ -64,46 +48,71 @@ def crc32(file: Path) -> int:
     return value
 
 
-def write_atomic(file: Path, write: Callable[[Path], None]) -> None:
-    """先写到旁边的临时文件，写完、落盘之后再换名；失败时原来的文件不变。"""
-    temporary = file.parent / (file.name + ".tmp")
-    try:
-        write(temporary)
-        with temporary.open("rb+") as stream:
-            os.fsync(stream.fileno())
-        os.replace(temporary, file)
-    except BaseException:
-        temporary.unlink(missing_ok=True)
-        raise
+def _sync(file: Path) -> None:
+    """等文件的内容真正写到磁盘上。"""
+    with file.open("rb+") as stream:
+        os.fsync(stream.fileno())
 
 
 def write_json(file: Path, content: Any) -> None:
-    """原子地写一个 UTF-8 的 JSON 文件。"""
-    text = json.dumps(content, ensure_ascii=False, indent=2) + "\n"
-    write_atomic(file, lambda temporary: temporary.write_text(text, encoding="utf-8"))
-
-
-def save_checkpoint(path: Path, params: dict, optimizer: dict, state: dict) -> None:
-    """写一个检查点。三个文件都写好临时文件之后才一起换名，中途失败不会弄坏旧的。"""
-    import paddle
-
-    temporaries = [_file(path, suffix + ".tmp") for suffix in SUFFIXES]
+    """原子地写一个 UTF-8 的 JSON 文件：先写到旁边的临时文件，落盘之后再换名。"""
+    temporary = _file(file, ".tmp")
     try:
-        paddle.save(params, str(temporaries[0]))
-        paddle.save(optimizer, str(temporaries[1]))
-        checksums = {suffix: crc32(file) for suffix, file in zip(SUFFIXES, temporaries[:2])}
-        write_json(temporaries[2], {**state, "crc32": checksums})
-        for suffix, temporary in zip(SUFFIXES, temporaries):
-            os.replace(temporary, _file(path, suffix))
+        temporary.write_text(json.dumps(content, ensure_ascii=False, indent=2) + "\n", encoding="utf-8")
+        _sync(temporary)
+        os.replace(temporary, file)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+@contextlib.contextmanager
+def _replacing(path: Path) -> Iterator[list[Path]]:
+    """给出三个临时文件供 ``with`` 之内写，写完再一起换成检查点 ``path``。
+
+    其间无论在哪一步失败，原来的检查点都完好，也不留下临时文件。
+    """
+    files = [_file(path, suffix) for suffix in SUFFIXES]
+    temporaries = [_file(file, ".tmp") for file in files]
+    backups = [_file(file, ".old") for file in files]
+    try:
+        yield temporaries
+        for temporary in temporaries:
+            _sync(temporary)
+        for backup in backups:
+            backup.unlink(missing_ok=True)
+        try:
+            for file, temporary, backup in zip(files, temporaries, backups):
+                if file.exists():
+                    os.replace(file, backup)
+                os.replace(temporary, file)
+        except BaseException:  # 换了一半：把旧的都换回来
+            for file, backup in zip(files, backups):
+                if backup.exists():
+                    os.replace(backup, file)
+            raise
+        for backup in backups:
+            backup.unlink(missing_ok=True)
     finally:
         for temporary in temporaries:
             temporary.unlink(missing_ok=True)
 
 
+def save_checkpoint(path: Path, params: dict, optimizer: dict, state: dict) -> None:
+    """写一个检查点。"""
+    import paddle
+
+    with _replacing(path) as temporaries:
+        paddle.save(params, str(temporaries[0]))
+        paddle.save(optimizer, str(temporaries[1]))
+        checksums = {suffix: crc32(file) for suffix, file in zip(SUFFIXES, temporaries[:2])}
+        write_json(temporaries[2], {**state, "crc32": checksums})
+
+
 def copy_checkpoint(source: Path, target: Path) -> None:
     """把一个检查点的三个文件复制成另一个名字。"""
-    for suffix in SUFFIXES:
-        write_atomic(_file(target, suffix), partial(shutil.copyfile, _file(source, suffix)))
+    with _replacing(target) as temporaries:
+        for suffix, temporary in zip(SUFFIXES, temporaries):
+            shutil.copyfile(_file(source, suffix), temporary)
 
 
 def read_state(path: str | Path) -> dict:
@@ -141,8 +150,7 @@ def read_arrays(path: str | Path, suffix: str = ".pdparams") -> dict[str, np.nda
     if _file(path, ".json").is_file() and crc32(file) != read_state(path)["crc32"].get(suffix):
         raise UserError(f"检查点 {file} 不完整或已损坏（校验和不符），请改用另一个检查点")
     try:
-        with file.open("rb") as stream:
-            content = _ArrayUnpickler(stream).load()
+        content = safe_pickle.load(file)
     except Exception as error:  # pickle 对坏文件抛出的异常五花八门
         raise UserError(f"{file} 不是 paddle 保存的参数文件，或已损坏：{error}") from error
     if not isinstance(content, dict):
@@ -158,9 +166,9 @@ def load_weights(model, path: str | Path) -> None:
     problems = [f"缺少 {name}" for name in own if name not in arrays]
     problems += [f"多出 {name}" for name in arrays if name not in own]
     problems += [
-        f"{name} 的形状是 {list(arrays[name].shape)}，网络里是 {list(value.shape)}"
+        f"{name} 的形状是 {list(np.shape(arrays[name]))}，网络里是 {list(value.shape)}"
         for name, value in own.items()
-        if name in arrays and list(arrays[name].shape) != list(value.shape)
+        if name in arrays and list(np.shape(arrays[name])) != list(value.shape)
     ]
     if problems:
         raise UserError(

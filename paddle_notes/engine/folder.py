@@ -10,7 +10,7 @@ import json
 import shutil
 from pathlib import Path
 
-from paddle_notes.engine.checkpoint import SUFFIXES, write_json
+from paddle_notes.engine.checkpoint import SUFFIXES, split_suffix, write_json
 from paddle_notes.errors import UserError
 
 # 一次运行留下的全部东西；覆盖时只删除这些，别的文件不动。
@@ -30,20 +30,25 @@ def read_summary(folder: Path) -> dict | None:
     """读 ``summary.json``；没有时返回 None。"""
     try:
         summary = json.loads((folder / "summary.json").read_text(encoding="utf-8"))
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         return None
-    except (ValueError, NotADirectoryError):
+    except ValueError:
         return {"status": "failed"}
     return summary if isinstance(summary, dict) else {"status": "failed"}
 
 
-def claim_folder(
-    folder: Path, overwrite: bool = False, resume: bool = False, dry_run: bool = False, command: str = ""
-) -> None:
-    """确认可以往 ``folder`` 里写一次新的运行（``resume`` 时为继续原来的运行），并建好文件夹。
+def holds(folder: Path, checkpoint: str | Path) -> bool:
+    """检查点 ``checkpoint`` 是不是 ``folder`` 里那次运行的。"""
+    return split_suffix(checkpoint).parent.resolve() == folder.resolve()
 
-    已有别的运行时抛 :class:`UserError`，其中 ``command`` 是用户这一次的命令，用来写出
-    继续与覆盖的完整命令。这里不删除任何东西。
+
+def claim_folder(
+    folder: Path, overwrite: bool = False, resume: bool = False, command: str = "", flags: str = ""
+) -> None:
+    """确认可以往 ``folder`` 里写一次新的运行（``resume`` 时为继续其中的运行），并建好文件夹。
+
+    已有别的运行时抛 :class:`UserError`，其中写出继续与覆盖的完整命令：``command`` 是用户这一次的命令，
+    ``flags`` 是只有重跑时才要带上的参数，如 `` --dry_run``。这里不删除任何东西。
     """
     summary = read_summary(folder)
     replaceable = summary is None or overwrite or (summary.get("dry_run", False) and not resume)
@@ -55,8 +60,8 @@ def claim_folder(
         raise UserError(
             f"{folder} 里已有一次运行（{status}）。\n"
             f"  继续它：{go_on}\n"
-            f"  覆盖它：{command} -o overwrite=true\n"
-            f"  另存一处：{command} -o output_dir=<新文件夹>"
+            f"  覆盖它：{command}{flags} -o overwrite=true\n"
+            f"  另存一处：{command}{flags} -o output_dir=<新文件夹>"
         )
     folder.mkdir(parents=True, exist_ok=True)
     probe = folder / "summary.json.tmp"  # 现在就试写，而不是训练完一轮之后才发现写不了

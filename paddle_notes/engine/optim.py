@@ -11,14 +11,18 @@ import math
 def learning_rate(step: int, total_steps: int, config) -> float:
     """第 ``step`` 步（从 0 起，共 ``total_steps`` 步）的学习率。
 
-    预热：前 ``warmup`` 的步数里线性升到 ``lr``；之后不变，或按 lr·(1 + cos πt)/2 降到 0，
-    t 从 0 到 1。``config`` 是 :class:`~paddle_notes.config.OptimizerConfig`。
+    预热：前 ``warmup`` 的步数里线性升到 ``lr``。之后有三种：constant 不变；
+    cosine 按 lr·(1 + cos πt)/2 降到 0，t 从 0 到 1；step 每过一个里程碑乘以 0.1。
+    ``config`` 是 :class:`~paddle_notes.config.OptimizerConfig`。
     """
     warmup_steps = round(config.warmup * total_steps)
     if step < warmup_steps:
         return config.lr * (step + 1) / warmup_steps
     if config.schedule == "constant":
         return config.lr
+    if config.schedule == "step":
+        passed = sum(step >= milestone * total_steps for milestone in config.milestones)
+        return config.lr * 0.1**passed
     t = (step - warmup_steps) / max(1, total_steps - warmup_steps)
     return config.lr * (1 + math.cos(math.pi * t)) / 2
 

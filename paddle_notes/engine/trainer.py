@@ -22,11 +22,10 @@ from paddle_notes.engine.checkpoint import (
     read_arrays,
     read_state,
     save_checkpoint,
-    split_suffix,
 )
 from paddle_notes.engine.diagnose import explain_bad_loss
 from paddle_notes.engine.evaluate import Meter, evaluate, format_metrics, to_tensors
-from paddle_notes.engine.folder import VDL, clear_folder, write_summary
+from paddle_notes.engine.folder import VDL, clear_folder, holds, write_summary
 from paddle_notes.engine.interrupt import Interrupted, StopSignal
 from paddle_notes.engine.logs import RunLog, format_seconds, logger
 from paddle_notes.engine.optim import build_optimizer, learning_rate
@@ -105,7 +104,7 @@ class Trainer:
         self.total_steps = self.steps_per_epoch * self.config.train.epochs
         if resume is not None:
             self.restore(resume)
-        continues = resume is not None and split_suffix(resume).parent.resolve() == self.folder.resolve()
+        continues = resume is not None and holds(self.folder, resume)
         if not continues:
             clear_folder(self.folder)
         (self.folder / "config.yml").write_text(dump_config(self.config), encoding="utf-8")

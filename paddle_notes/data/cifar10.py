@@ -1,0 +1,57 @@
+"""CIFAR-10：50,000 张训练、10,000 张验证，32×32 彩色，10 类。
+
+``data.path`` 是 cifar-10-python.tar.gz；不写时由 paddle 下载并校验 md5。
+压缩包里是 pickle 文件，只从中取出数组与列表，不执行其中的代码，也不解压到磁盘上。
+"""
+
+from __future__ import annotations
+
+import tarfile
+from pathlib import Path
+
+import numpy as np
+
+from paddle_notes import safe_pickle
+from paddle_notes.data.download import downloaded
+from paddle_notes.data.images import ImageSet, make_preprocess, resize
+from paddle_notes.errors import UserError
+
+CLASSES = ("飞机", "汽车", "鸟", "猫", "鹿", "狗", "蛙", "马", "船", "卡车")
+MEAN, STD = (0.4914, 0.4822, 0.4465), (0.2470, 0.2435, 0.2616)
+
+
+def read_archive(file: Path) -> dict[str, tuple[np.ndarray, np.ndarray]]:
+    """读压缩包，返回 train 与 test 各自的图像 (N, 32, 32, 3) uint8 与标签 (N,) int64。"""
+    parts: dict[str, list] = {"train": [], "test": []}
+    try:
+        with tarfile.open(file) as archive:
+            for member in sorted(archive.getmembers(), key=lambda member: member.name):
+                name = Path(member.name).name
+                kind = {"data": "train", "test": "test"}.get(name.split("_")[0])
+                if kind is None or "_batch" not in name or not member.isfile():
+                    continue
+                content = safe_pickle.load(archive.extractfile(member), encoding="bytes")
+                parts[kind].append((np.asarray(content[b"data"], np.uint8), np.asarray(content[b"labels"])))
+    except FileNotFoundError:
+        raise UserError(f"找不到 {file}；data.path 应是 cifar-10-python.tar.gz") from None
+    except Exception as error:  # 坏的压缩包与坏的 pickle 抛出的异常五花八门
+        raise UserError(f"{file} 不是 CIFAR-10 的压缩包，或已损坏：{error}") from error
+    if not (parts["train"] and parts["test"]):
+        raise UserError(f"{file} 里没有 data_batch_1 与 test_batch，不是 CIFAR-10 的压缩包")
+    result = {}
+    for kind, batches in parts.items():
+        pixels = np.concatenate([data for data, _ in batches])  # (N, 3072)，先红、再绿、再蓝
+        images = pixels.reshape(-1, 3, 32, 32).transpose(0, 2, 3, 1)
+        result[kind] = images, np.concatenate([labels for _, labels in batches]).astype("int64")
+    return result
+
+
+def load(config) -> tuple[ImageSet, ImageSet]:
+    file = Path(config.path or downloaded("Cifar10", mode="train").data_file)
+    preprocess = make_preprocess(config, 32, MEAN, STD)
+    parts = read_archive(file)
+    train, valid = (
+        ImageSet(resize(images, preprocess.load_size), labels, CLASSES, preprocess)
+        for images, labels in (parts["train"], parts["test"])
+    )
+    return train, valid

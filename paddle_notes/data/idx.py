@@ -1,0 +1,79 @@
+"""IDX 格式的数据集：MNIST 与 Fashion-MNIST。
+
+``data.path`` 是装着四个文件的文件夹（.gz 或已解压）；不写时由 paddle 下载并校验 md5，
+存在 ~/.cache/paddle/dataset/ 里。
+"""
+
+from __future__ import annotations
+
+import gzip
+import struct
+from pathlib import Path
+
+import numpy as np
+
+from paddle_notes.data.download import downloaded
+from paddle_notes.data.images import ImageSet, make_preprocess, resize
+from paddle_notes.errors import UserError
+
+# 全部 60,000 张训练图像的像素均值与标准差
+MNIST_MEAN, MNIST_STD = (0.1307,), (0.3081,)
+FASHION_MEAN, FASHION_STD = (0.2860,), (0.3530,)
+FASHION_CLASSES = ("T 恤", "裤子", "套头衫", "连衣裙", "外套", "凉鞋", "衬衫", "运动鞋", "包", "短靴")
+
+
+def read_idx(file: Path) -> np.ndarray:
+    """读一个 IDX 文件（可以是 gzip 压缩的），返回 uint8 数组。不完整或不是 IDX 时抛 :class:`UserError`。
+
+    格式：2 字节 0，1 字节类型（8 为 uint8），1 字节维数，每维 4 字节大端长度，然后是数据。
+    """
+    try:
+        data = file.read_bytes()
+        if data[:2] == b"\x1f\x8b":
+            data = gzip.decompress(data)
+    except FileNotFoundError:
+        raise UserError(f"找不到 {file}；data.path 应是装着四个 IDX 文件的文件夹") from None
+    except (EOFError, gzip.BadGzipFile, OSError) as error:
+        raise UserError(f"{file} 不完整或已损坏，请重新下载") from error
+    if len(data) < 4 or data[:3] != b"\x00\x00\x08":
+        raise UserError(f"{file} 不是 IDX 文件")
+    ndim = data[3]
+    shape = struct.unpack(f">{ndim}I", data[4 : 4 + 4 * ndim]) if len(data) >= 4 + 4 * ndim else ()
+    values = np.frombuffer(data, np.uint8, offset=4 + 4 * len(shape))
+    if not shape or values.size != np.prod(shape):
+        raise UserError(f"{file} 不完整：数据有 {values.size} 个字节，与文件头不符，请重新下载")
+    return values.reshape(shape)
+
+
+def _find(folder: Path, name: str) -> Path:
+    zipped = folder / f"{name}.gz"
+    return zipped if zipped.exists() else folder / name
+
+
+def _load(config, dataset: str, classes: tuple[str, ...], mean, std) -> tuple[ImageSet, ImageSet]:
+    preprocess = make_preprocess(config, 28, mean, std)
+    sets = []
+    for mode, prefix in (("train", "train"), ("test", "t10k")):
+        if config.path is None:
+            source = downloaded(dataset, mode=mode)
+            image_file, label_file = Path(source.image_path), Path(source.label_path)
+        else:
+            image_file = _find(Path(config.path), f"{prefix}-images-idx3-ubyte")
+            label_file = _find(Path(config.path), f"{prefix}-labels-idx1-ubyte")
+        images, labels = read_idx(image_file), read_idx(label_file).astype("int64")
+        if images.ndim != 3 or labels.ndim != 1 or len(images) != len(labels):
+            raise UserError(f"{image_file} 与 {label_file} 对不上：{images.shape} 与 {labels.shape}")
+        if labels.max(initial=0) >= len(classes):
+            raise UserError(f"{label_file} 里有类别 {labels.max()}，应在 0 到 {len(classes) - 1} 之间")
+        sets.append(ImageSet(resize(images[..., None], preprocess.load_size), labels, classes, preprocess))
+    return sets[0], sets[1]
+
+
+def load_mnist(config) -> tuple[ImageSet, ImageSet]:
+    """MNIST：60,000 张训练、10,000 张验证。"""
+    return _load(config, "MNIST", tuple("0123456789"), MNIST_MEAN, MNIST_STD)
+
+
+def load_fashion_mnist(config) -> tuple[ImageSet, ImageSet]:
+    """Fashion-MNIST：60,000 张训练、10,000 张验证。"""
+    return _load(config, "FashionMNIST", FASHION_CLASSES, FASHION_MEAN, FASHION_STD)

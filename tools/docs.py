@@ -1,0 +1,117 @@
+"""让文档与代码保持一致：把代码、表格写进 docs_zh/ 与 README.md 的标记之间。
+
+    python tools/docs.py            # 更新
+    python tools/docs.py --check    # 只检查，有不一致时退出状态为 1
+
+页面里这样引用一段代码（标记是 HTML 注释，读者看不到）：
+
+    <!-- [[[cog quote("paddle_notes/ch05_classic_cnn/vgg.py", "make_features") ]]] -->
+    <!-- [[[end]]] -->
+"""
+
+from __future__ import annotations
+
+import ast
+import textwrap
+from pathlib import Path
+
+from paddle_notes import cli
+
+ROOT = Path(__file__).resolve().parent.parent
+
+
+def find_source(file: str, name: str) -> str:
+    """``file`` 中名为 ``name``（可写成 ``VGG.forward``）的定义或赋值的源代码，去掉缩进。"""
+    source = (ROOT / file).read_text(encoding="utf-8")
+    nodes = ast.parse(source).body
+    for part in name.split("."):
+        found = [node for node in nodes if _name_of(node) == part]
+        if not found:
+            raise LookupError(f"{file} 里没有 {name}")
+        node, nodes = found[0], getattr(found[0], "body", [])
+    first = min([node.lineno, *(item.lineno for item in getattr(node, "decorator_list", []))])
+    return textwrap.dedent("\n".join(source.splitlines()[first - 1 : node.end_lineno]))
+
+
+def _name_of(node: ast.AST) -> str | None:
+    if isinstance(node, ast.Assign):
+        return getattr(node.targets[0], "id", None)
+    if isinstance(node, ast.AnnAssign):
+        return getattr(node.target, "id", None)
+    return getattr(node, "name", None)
+
+
+def quote(file: str, *names: str) -> None:
+    """引用源代码；不给名字时引用整个文件。引用的片段不单独执行，它在包里由测试执行。"""
+    import cog
+
+    language = {".py": "python", ".yml": "yaml"}.get(Path(file).suffix, "text")
+    pieces = [find_source(file, name) for name in names] or [
+        (ROOT / file).read_text(encoding="utf-8").rstrip()
+    ]
+    if language == "python":
+        cog.outl("<!-- skip: next -->")
+    cog.outl(f"\n```{language}\n# {file}\n" + "\n\n\n".join(pieces) + "\n```\n")
+
+
+def config_table() -> None:
+    """由配置的模式写出“键、类型、默认值、含义”的表。"""
+    import cog
+    from pydantic import BaseModel
+
+    from paddle_notes.config import all_keys
+
+    cog.outl("\n| 键 | 类型 | 默认值 | 含义 |\n|---|---|---|---|")
+    for key, field in all_keys().items():
+        if field.description is None:
+            continue  # 一节的名字，没有值
+        if field.is_required():
+            default = "必须写"
+        elif isinstance(field.default, BaseModel):
+            continue
+        else:
+            default = "不写" if field.default in (None, "") else f"`{str(field.default).lower()}`"
+        cog.outl(f"| `{key}` | {_type_name(field.annotation)} | {default} | {field.description} |")
+    cog.outl()
+
+
+def model_table() -> None:
+    """由各网络构造函数的签名写出“网络、选项与默认值”的表。"""
+    import inspect
+
+    import cog
+
+    from paddle_notes.models import MODELS, constructor
+
+    cog.outl("\n| 网络 | 选项与默认值 |\n|---|---|")
+    for name in MODELS:
+        parameters = inspect.signature(constructor(name)).parameters.values()
+        options = "，".join(f"`{parameter.name}: {parameter.default}`" for parameter in parameters)
+        cog.outl(f"| `{name}` | {options} |")
+    cog.outl()
+
+
+def _type_name(annotation) -> str:
+    choices = getattr(annotation, "__args__", ())
+    names = {int: "整数", float: "数", bool: "true / false", str: "文字"}
+    if choices and all(isinstance(choice, str) for choice in choices):
+        return " / ".join(choices)
+    return names.get(annotation) or names.get(choices[0] if choices else None, "文字")
+
+
+def main(argv: list[str] | None = None) -> int:
+    parser = cli.Parser(prog="docs.py", description=__doc__)
+    parser.add_argument("--check", action="store_true", help="只检查，不改文件")
+    args = parser.parse_args(argv)
+
+    from cogapp import Cog
+
+    pages = [str(page) for page in [ROOT / "README.md", *sorted((ROOT / "docs_zh").rglob("*.md"))]]
+    prologue = "import sys; sys.path.insert(0, 'tools'); from docs import quote, config_table, model_table"
+    mode = ["--check"] if args.check else ["-r"]
+    status = Cog().main(["cog", *mode, "-e", "-n", "utf-8", "-p", prologue, *pages])
+    return int(bool(status))
+
+
+if __name__ == "__main__":
+    cli.run(main)
