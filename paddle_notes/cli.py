@@ -89,7 +89,8 @@ def _explain_os_error(error: OSError) -> str:
         errno.ENOENT: f"找不到{where or '文件'}；请检查路径",
         errno.EISDIR: f"{where} 是文件夹，这里需要文件",
     }
-    return reasons.get(error.errno, f"读写{where or '文件'}时出错：{error.strerror or error}")
+    other = f"读写{f'{where} ' if where else '文件'}时出错：{error.strerror or error}"
+    return reasons.get(error.errno, other).strip()
 
 
 def run(main: Callable[[list[str] | None], int | None]) -> NoReturn:

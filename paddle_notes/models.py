@@ -18,10 +18,31 @@ if TYPE_CHECKING:
 
 MODELS: dict[str, str] = {
     "lenet": "paddle_notes.ch05_classic_cnn.lenet:LeNet",
+    "alexnet": "paddle_notes.ch05_classic_cnn.alexnet:alexnet",
+    "alexnet_one_tower": "paddle_notes.ch05_classic_cnn.alexnet:alexnet_one_tower",
     "vgg11": "paddle_notes.ch05_classic_cnn.vgg:vgg11",
     "vgg13": "paddle_notes.ch05_classic_cnn.vgg:vgg13",
     "vgg16": "paddle_notes.ch05_classic_cnn.vgg:vgg16",
     "vgg19": "paddle_notes.ch05_classic_cnn.vgg:vgg19",
+    "nin": "paddle_notes.ch05_classic_cnn.nin:nin",
+    "nin_cifar": "paddle_notes.ch05_classic_cnn.nin:nin_cifar",
+    "googlenet": "paddle_notes.ch06_modern_cnn.googlenet:GoogLeNet",
+    "resnet18": "paddle_notes.ch06_modern_cnn.resnet:resnet18",
+    "resnet34": "paddle_notes.ch06_modern_cnn.resnet:resnet34",
+    "resnet50": "paddle_notes.ch06_modern_cnn.resnet:resnet50",
+    "resnet101": "paddle_notes.ch06_modern_cnn.resnet:resnet101",
+    "resnet152": "paddle_notes.ch06_modern_cnn.resnet:resnet152",
+    "plain18": "paddle_notes.ch06_modern_cnn.resnet:plain18",
+    "plain34": "paddle_notes.ch06_modern_cnn.resnet:plain34",
+    "resnet20": "paddle_notes.ch06_modern_cnn.resnet_cifar:resnet20",
+    "resnet32": "paddle_notes.ch06_modern_cnn.resnet_cifar:resnet32",
+    "resnet56": "paddle_notes.ch06_modern_cnn.resnet_cifar:resnet56",
+    "plain20": "paddle_notes.ch06_modern_cnn.resnet_cifar:plain20",
+    "plain56": "paddle_notes.ch06_modern_cnn.resnet_cifar:plain56",
+    "densenet121": "paddle_notes.ch06_modern_cnn.densenet:densenet121",
+    "densenet169": "paddle_notes.ch06_modern_cnn.densenet:densenet169",
+    "densenet201": "paddle_notes.ch06_modern_cnn.densenet:densenet201",
+    "densenet40": "paddle_notes.ch06_modern_cnn.densenet:densenet40",
 }
 
 
@@ -72,11 +93,15 @@ def build(name: str, **options: Any) -> nn.Layer:
 
     import paddle
 
+    from paddle_notes import fast_conv
+
     with paddle.utils.unique_name.guard():
         try:
-            return constructor(name)(**options)
+            model = constructor(name)(**options)
         except ValueError as error:
             raise UserError(f"造不出网络 {name}：{error}") from error
+    fast_conv.speed_up(model)
+    return model
 
 
 def build_from_config(config, info: dict) -> tuple[nn.Layer, dict[str, Any]]:

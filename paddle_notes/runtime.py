@@ -79,6 +79,8 @@ def _import_paddle() -> None:
     with contextlib.redirect_stderr(captured), warnings.catch_warnings():
         warnings.filterwarnings("ignore", message=".*ccache.*")
         import paddle  # noqa: F401
+    # 训练带批量归一化的网络时，paddle 3.3 每次都提示它总会更新滑动均值；这正是我们要的
+    warnings.filterwarnings("ignore", message=".*always track global mean and variance.*")
     for line in captured.getvalue().splitlines():
         if "OMP_NUM_THREADS" not in line:
             print(line, file=sys.stderr)

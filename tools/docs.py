@@ -92,6 +92,8 @@ def model_table() -> None:
 
 
 def _type_name(annotation) -> str:
+    if getattr(annotation, "__origin__", None) is list:
+        return "若干个数"
     choices = getattr(annotation, "__args__", ())
     names = {int: "整数", float: "数", bool: "true / false", str: "文字"}
     if choices and all(isinstance(choice, str) for choice in choices):

@@ -6,7 +6,7 @@
 对所有通道做一个两层的全连接网络，三者合称一个 NiN 块。最后一个块的通道数等于类别数，
 每个通道在整张图上取平均，就是这一类的 logit：没有全连接层，参数少，也不限定图像大小。
 
-``nin``（通道数取自 AlexNet），输入 (N, 3, 224, 224)，1000 类：
+``nin``（作者公布的 ImageNet 网络，前三个块的卷积取自 AlexNet），输入 (N, 3, 224, 224)，1000 类：
 
 ======= ============================ ================== ==========
  阶段    层                            输出形状            参数
@@ -17,11 +17,11 @@
 池化     3×3，步幅 2                   (N, 256, 13, 13)   0
 块 3     3×3；通道 384-384-384         (N, 384, 13, 13)   1,180,800
 池化     3×3，步幅 2                   (N, 384, 6, 6)     0
-块 4     3×3；通道 1000-1000-1000      (N, 1000, 6, 6)    5,459,000
-平均     全局平均池化                   (N, 1000)          0
+块 4     3×3；通道 1024-1024-1000      (N, 1000, 6, 6)    5,614,568
+平均     全局平均池化                   (N, 1000, 1, 1)    0
 ======= ============================ ================== ==========
 
-合计 7,439,608 个参数。
+合计 7,595,176 个参数。
 
 ``nin_cifar``（论文在 CIFAR-10 上的网络），输入 (N, 3, 32, 32)，10 类：
 
@@ -33,10 +33,13 @@
 块 2     5×5；通道 192-192-192         (N, 192, 16, 16)   535,104
 池化     3×3，步幅 2                   (N, 192, 8, 8)     0
 块 3     3×3；通道 192-192-10          (N, 10, 8, 8)      370,954
-平均     全局平均池化                   (N, 10)            0
+平均     全局平均池化                   (N, 10, 1, 1)      0
 ======= ============================ ================== ==========
 
 合计 966,986 个参数。
+
+与论文的一处不同：论文的最后一个 1×1 卷积之后也有 ReLU。那样一来，某个类别的输出若在所有位置上都是 0，
+就再也得不到梯度；只有十个类别时，刚初始化好的网络里就常有一两个这样的类别。这里去掉了这个 ReLU。
 """
 
 from __future__ import annotations
@@ -63,7 +66,7 @@ CONFIGURATIONS: dict[str, list[Block | str]] = {
         *[Block(11, (96, 96, 96), stride=4), "M"],
         *[Block(5, (256, 256, 256), padding=2), "M"],
         *[Block(3, (384, 384, 384), padding=1), "M", "D"],
-        Block(3, (0, 0, 0), padding=1),
+        Block(3, (1024, 1024, 0), padding=1),
     ],
     "cifar": [
         *[Block(5, (192, 160, 96), padding=2), "M", "D"],
@@ -73,19 +76,17 @@ CONFIGURATIONS: dict[str, list[Block | str]] = {
 }
 
 
-def nin_block(
-    in_channels: int, channels: list[int], kernel_size: int, stride: int, padding: int
-) -> nn.Sequential:
-    """一个 NiN 块：k×k 卷积与两个 1×1 卷积，每个之后都是 ReLU。"""
+def nin_block(in_channels: int, channels: list[int], block: Block, is_last: bool) -> nn.Sequential:
+    """一个 NiN 块：k×k 卷积与两个 1×1 卷积，每个之后都是 ReLU；最后一块输出 logits，末尾没有 ReLU。"""
     first, second, third = channels
-    return nn.Sequential(
-        nn.Conv2D(in_channels, first, kernel_size, stride, padding),
+    layers = [
+        nn.Conv2D(in_channels, first, block.kernel_size, block.stride, block.padding),
         nn.ReLU(),
         nn.Conv2D(first, second, 1),
         nn.ReLU(),
         nn.Conv2D(second, third, 1),
-        nn.ReLU(),
-    )
+    ]
+    return nn.Sequential(*layers) if is_last else nn.Sequential(*layers, nn.ReLU())
 
 
 def output_side(configuration: list[Block | str], side: int) -> int:
@@ -105,7 +106,7 @@ class NiN(nn.Layer):
         configuration: :data:`CONFIGURATIONS` 中的一个名字。
         num_classes: 类别数。
         in_channels: 输入通道数。
-        image_size: 图像边长 s（像素），``nin`` 至少 39，``nin_cifar`` 至少 4；网络的参数与它无关，只用来检查。
+        image_size: 图像边长 s（像素），``nin`` 至少 39，``nin_cifar`` 至少 4；只用来检查。
         dropout: 丢弃概率，论文为 0.5。
     """
 
@@ -134,7 +135,7 @@ class NiN(nn.Layer):
                 layers.append(nn.Dropout(dropout))
             else:
                 channels = [number or num_classes for number in item.channels]
-                layers.append(nin_block(in_channels, channels, item.kernel_size, item.stride, item.padding))
+                layers.append(nin_block(in_channels, channels, item, is_last=item is table[-1]))
                 in_channels = channels[-1]
         self.features = nn.Sequential(*layers)
         self.pool = nn.AdaptiveAvgPool2D(1)
@@ -154,5 +155,5 @@ class NiN(nn.Layer):
         return x.flatten(1)  # (N, num_classes)
 
 
-nin = partial(NiN, "imagenet")  # 1000 类、3 通道：7,439,608 个参数
+nin = partial(NiN, "imagenet")  # 1000 类、3 通道：7,595,176 个参数
 nin_cifar = partial(NiN, "cifar", num_classes=10, image_size=32)  # 10 类、3 通道：966,986 个参数

@@ -32,8 +32,8 @@
 ========= ========================================= =================== ===========
 
 合计 6,998,552 个参数；两个辅助分类器另有 3,188,840 与 3,190,888 个。``batch_norm=True`` 时卷积不带偏置，
-其后加批量归一化，去掉局部响应归一化（Ioffe 与 Szegedy，2015），合计 7,005,832 个。
-有些库的 GoogLeNet 把 5×5 写成了 3×3，参数因此只有 6,624,904 个。
+其后加批量归一化，去掉局部响应归一化（Ioffe 与 Szegedy，2015），合计 7,005,832 个，辅助分类器各多 128 个。
+``factorize=True`` 时合计 5,523,672 个。有的程序库把 5×5 写成 3×3，带批量归一化时只有 6,624,904 个。
 """
 
 from __future__ import annotations
@@ -43,107 +43,73 @@ from functools import partial
 import paddle
 from paddle import Tensor, nn
 
-# 论文表 1。每行是四条支路的通道数：1×1；3×3 的降维与输出；5×5 的降维与输出；池化之后的降维。
-INCEPTIONS: dict[str, tuple[int, tuple[int, int], tuple[int, int], int]] = {
-    "3a": (64, (96, 128), (16, 32), 32),
-    "3b": (128, (128, 192), (32, 96), 64),
-    "4a": (192, (96, 208), (16, 48), 64),
-    "4b": (160, (112, 224), (24, 64), 64),
-    "4c": (128, (128, 256), (24, 64), 64),
-    "4d": (112, (144, 288), (32, 64), 64),
-    "4e": (256, (160, 320), (32, 128), 128),
-    "5a": (256, (160, 320), (32, 128), 128),
-    "5b": (384, (192, 384), (48, 128), 128),
+# 论文表 1。每行是一个块的通道数：1×1；3×3 之前的降维、3×3；5×5 之前的降维、5×5；池化之后的降维。
+INCEPTIONS: dict[str, tuple[int, int, int, int, int, int]] = {
+    "3a": (64, 96, 128, 16, 32, 32),
+    "3b": (128, 128, 192, 32, 96, 64),
+    "4a": (192, 96, 208, 16, 48, 64),
+    "4b": (160, 112, 224, 24, 64, 64),
+    "4c": (128, 128, 256, 24, 64, 64),
+    "4d": (112, 144, 288, 32, 64, 64),
+    "4e": (256, 160, 320, 32, 128, 128),
+    "5a": (256, 160, 320, 32, 128, 128),
+    "5b": (384, 192, 384, 48, 128, 128),
 }
 
 
 def conv(
-    in_channels: int,
-    out_channels: int,
-    kernel_size: int | tuple[int, int],
-    stride: int = 1,
-    padding: int | tuple[int, int] = 0,
-    batch_norm: bool = False,
+    inputs: int, outputs: int, kernel: tuple[int, int], stride: int = 1, batch_norm: bool = False
 ) -> nn.Sequential:
-    """卷积与 ReLU，中间可有批量归一化（这时卷积不带偏置：归一化会减去均值，偏置不起作用）。"""
-    bias_attr = False if batch_norm else None
-    layers = [nn.Conv2D(in_channels, out_channels, kernel_size, stride, padding, bias_attr=bias_attr)]
-    if batch_norm:
-        layers.append(nn.BatchNorm2D(out_channels))
-    return nn.Sequential(*layers, nn.ReLU())
+    """卷积与 ReLU，填充使步幅 1 时边长不变；中间可有批量归一化，它会减去均值，所以这时卷积不带偏置。"""
+    padding = [side // 2 for side in kernel]
+    convolution = nn.Conv2D(inputs, outputs, kernel, stride, padding, bias_attr=False if batch_norm else None)
+    normalization = [nn.BatchNorm2D(outputs)] if batch_norm else []
+    return nn.Sequential(convolution, *normalization, nn.ReLU())
 
 
 class Inception(nn.Layer):
-    """Inception 块：四条支路的输出按通道拼接，(N, C, h, w) → (N, a + b + c + d, h, w)。
+    """Inception 块：四条支路的输出按通道拼接，(N, in_channels, h, w) → (N, out_channels, h, w)。
 
-    参数：
-        in_channels: 输入通道数 C。
-        width1: 1×1 支路的通道数 a。
-        width3: 3×3 支路的（降维, 输出 b）通道数。
-        width5: 5×5 支路的（降维, 输出 c）通道数。
-        width_pool: 池化支路的通道数 d。
-        batch_norm: 是否做批量归一化。
-        factorize: 是否像 Inception v3（Szegedy 等，2015）那样把 3×3 卷积拆成 1×3 与 3×1：
-            看到的范围不变，每对通道的权重从 9 个降到约 6 个，中间还多一次非线性。
+    ``widths`` 是 :data:`INCEPTIONS` 的一行。``factorize`` 像 Inception v3（Szegedy 等，2015）那样把 3×3 卷积
+    拆成 1×3 与 3×1：看到的范围不变，这一层的权重约少一半，中间还多一次非线性。
     """
 
-    def __init__(
-        self,
-        in_channels: int,
-        width1: int,
-        width3: tuple[int, int],
-        width5: tuple[int, int],
-        width_pool: int,
-        batch_norm: bool = False,
-        factorize: bool = False,
-    ):
+    def __init__(self, in_channels: int, widths: tuple, batch_norm: bool = False, factorize: bool = False):
         super().__init__()
         unit = partial(conv, batch_norm=batch_norm)
-        reduced3, out3 = width3
-        reduced5, out5 = width5
-        self.branch1 = unit(in_channels, width1, 1)
+        width1, reduced3, width3, reduced5, width5, width_pool = widths
         if factorize:
-            self.branch3 = nn.Sequential(
-                unit(in_channels, reduced3, 1),
-                unit(reduced3, reduced3, (1, 3), padding=(0, 1)),
-                unit(reduced3, out3, (3, 1), padding=(1, 0)),
-            )
+            conv3 = [unit(reduced3, reduced3, (1, 3)), unit(reduced3, width3, (3, 1))]
         else:
-            self.branch3 = nn.Sequential(unit(in_channels, reduced3, 1), unit(reduced3, out3, 3, padding=1))
-        self.branch5 = nn.Sequential(unit(in_channels, reduced5, 1), unit(reduced5, out5, 5, padding=2))
-        self.branch_pool = nn.Sequential(
-            nn.MaxPool2D(3, stride=1, padding=1), unit(in_channels, width_pool, 1)
-        )
+            conv3 = [unit(reduced3, width3, (3, 3))]
+        pool = nn.MaxPool2D(3, stride=1, padding=1)
+        self.branch1 = unit(in_channels, width1, (1, 1))
+        self.branch3 = nn.Sequential(unit(in_channels, reduced3, (1, 1)), *conv3)
+        self.branch5 = nn.Sequential(unit(in_channels, reduced5, (1, 1)), unit(reduced5, width5, (5, 5)))
+        self.branch_pool = nn.Sequential(pool, unit(in_channels, width_pool, (1, 1)))
+        self.out_channels = width1 + width3 + width5 + width_pool
 
     def forward(self, x: Tensor) -> Tensor:
         branches = [self.branch1(x), self.branch3(x), self.branch5(x), self.branch_pool(x)]
-        return paddle.concat(branches, axis=1)  # (N, a + b + c + d, h, w)
+        return paddle.concat(branches, axis=1)  # (N, out_channels, h, w)
 
 
-class AuxiliaryHead(nn.Layer):
-    """辅助分类器：(N, in_channels, h, h) → logits (N, num_classes)。
+def auxiliary_head(in_channels: int, side: int, num_classes: int, batch_norm: bool) -> nn.Sequential:
+    """辅助分类器：(N, in_channels, side, side) → logits (N, num_classes)。
 
     论文的 14×14 特征图经 5×5、步幅 3 的平均池化成为 4×4；小图像的特征图不足 5×5 时改为整张取平均。
     """
-
-    def __init__(self, in_channels: int, side: int, num_classes: int, batch_norm: bool, dropout: float):
-        super().__init__()
-        window = min(5, side)
-        side = (side - window) // 3 + 1
-        self.features = nn.Sequential(
-            nn.AvgPool2D(window, stride=3), conv(in_channels, 128, 1, batch_norm=batch_norm)
-        )
-        self.classifier = nn.Sequential(
-            nn.Linear(128 * side * side, 1024),
-            nn.ReLU(),
-            nn.Dropout(dropout),
-            nn.Linear(1024, num_classes),
-        )
-
-    def forward(self, x: Tensor) -> Tensor:
-        x = self.features(x)  # (N, 128, 4, 4)
-        x = x.flatten(1)  # (N, 2048)
-        return self.classifier(x)  # (N, num_classes)
+    window = min(5, side)
+    side = (side - window) // 3 + 1
+    return nn.Sequential(
+        nn.AvgPool2D(window, stride=3),  # (N, in_channels, 4, 4)
+        conv(in_channels, 128, (1, 1), batch_norm=batch_norm),  # (N, 128, 4, 4)
+        nn.Flatten(),  # (N, 2048)
+        nn.Linear(128 * side * side, 1024),
+        nn.ReLU(),
+        nn.Dropout(0.7),
+        nn.Linear(1024, num_classes),
+    )
 
 
 class GoogLeNet(nn.Layer):
@@ -159,7 +125,6 @@ class GoogLeNet(nn.Layer):
         factorize: 是否把各块的 3×3 卷积拆成 1×3 与 3×1，见 :class:`Inception`。
         aux: 是否带两个辅助分类器。
         dropout: 分类器之前的丢弃概率，论文为 0.4。
-        aux_dropout: 辅助分类器里的丢弃概率，论文为 0.7。
     """
 
     def __init__(
@@ -171,7 +136,6 @@ class GoogLeNet(nn.Layer):
         factorize: bool = False,
         aux: bool = True,
         dropout: float = 0.4,
-        aux_dropout: float = 0.7,
     ):
         super().__init__()
         if image_size < 31:
@@ -179,32 +143,32 @@ class GoogLeNet(nn.Layer):
                 f"GoogLeNet 五次减半边长，图像至少要 31×31，得到 {image_size}×{image_size}；"
                 "请把 data.image_size 设为 31 以上"
             )
-        # 论文没有给出局部响应归一化的系数，这里用 AlexNet 的窗口与 β，k = 1，α 很小：Paddle 的默认值。
+        # 论文没有给出局部响应归一化的系数。这里同 Caffe 的公开实现：b = a / (1 + 1e-4/5·Σa²)^0.75，
+        # Σ 取相邻 5 个通道，正是 Paddle 的默认值（Paddle 对平方取平均）。
         normalize = nn.Identity if batch_norm else partial(nn.LocalResponseNorm, 5)
         # ceil_mode 让最后一个窗口可以伸出边界，边长才恰好减半：112 → 56。
         self.pool = nn.MaxPool2D(3, stride=2, ceil_mode=True)
         self.stem = nn.Sequential(
-            conv(in_channels, 64, 7, stride=2, padding=3, batch_norm=batch_norm),
+            conv(in_channels, 64, (7, 7), stride=2, batch_norm=batch_norm),
             self.pool,
             normalize(),
-            conv(64, 64, 1, batch_norm=batch_norm),
-            conv(64, 192, 3, padding=1, batch_norm=batch_norm),
+            conv(64, 64, (1, 1), batch_norm=batch_norm),
+            conv(64, 192, (3, 3), batch_norm=batch_norm),
             normalize(),
             self.pool,
         )
         self.inceptions = nn.LayerDict()
         channels = 192
         for name, widths in INCEPTIONS.items():
-            self.inceptions[name] = Inception(channels, *widths, batch_norm, factorize)
-            width1, (_, out3), (_, out5), width_pool = widths
-            channels = width1 + out3 + out5 + width_pool
+            self.inceptions[name] = Inception(channels, widths, batch_norm, factorize)
+            channels = self.inceptions[name].out_channels
         self.dropout = nn.Dropout(dropout)
         self.classifier = nn.Linear(channels, num_classes)
         self.aux = aux
         if aux:
             side = (image_size + 1) // 16  # 4a 到 4e 的边长：卷积 1 之后是 ⌊(s+1)/2⌋，再池化三次
-            self.aux1 = AuxiliaryHead(512, side, num_classes, batch_norm, aux_dropout)
-            self.aux2 = AuxiliaryHead(528, side, num_classes, batch_norm, aux_dropout)
+            self.aux1 = auxiliary_head(512, side, num_classes, batch_norm)
+            self.aux2 = auxiliary_head(528, side, num_classes, batch_norm)
         self.reset_parameters()
 
     def reset_parameters(self) -> None:

@@ -13,9 +13,6 @@ import numpy as np
 from paddle_notes.data.augment import center_crop, crop_images, flip_images, shift_images
 from paddle_notes.data.images import ImageSet
 
-# 每种随机量一个编号，使它们的随机数互不相干
-_SHIFT, _FLIP, _CROP = 1, 2, 3
-
 
 class Batches:
     """一份数据的批。``epoch(e)`` 依次给出 (图像 (B, C, H, W) float32, 标签 (B,) int64)。
@@ -57,37 +54,38 @@ class Batches:
         """网络与预测需要知道的事，见 :meth:`ImageSet.info`。"""
         return self.dataset.info()
 
-    def random(self, epoch: int, *kind: int) -> np.random.Generator:
-        return np.random.default_rng([self.seed, epoch, *kind])
-
     def order(self, epoch: int) -> np.ndarray:
         """第 ``epoch`` 轮的样本编号，(N,) int64。"""
         if not self.training:
             return np.arange(self.num_samples)
-        return self.random(epoch).permutation(self.num_samples)
+        return np.random.default_rng([self.seed, epoch]).permutation(self.num_samples)
 
-    def augment(self, images: np.ndarray, index: np.ndarray, epoch: int) -> np.ndarray:
-        """增广编号为 ``index`` 的样本。随机量先为全部样本生成，再按编号取用。"""
-        n, size = self.num_samples, self.dataset.preprocess.image_size
+    def draws(self, epoch: int) -> np.ndarray:
+        """第 ``epoch`` 轮每个样本的随机量：[0, 1) 上的均匀分布，(N, 5)。"""
+        return np.random.default_rng([self.seed, epoch, 1]).random((self.num_samples, 5))
+
+    def augment(self, images: np.ndarray, draws: np.ndarray) -> np.ndarray:
+        """增广一批图像 (B, C, H, W)，``draws`` (B, 5) 是这些样本的随机量。"""
+        size = self.dataset.preprocess.image_size
         if images.shape[-1] > size:
-            corners = self.random(epoch, _CROP).integers(0, images.shape[-1] - size + 1, (n, 2))
-            images = crop_images(images, size, corners[index])
+            corners = (draws[:, :2] * (images.shape[-1] - size + 1)).astype(int)
+            images = crop_images(images, size, corners)
         if self.shift:
-            offsets = self.random(epoch, _SHIFT).integers(-self.shift, self.shift + 1, (n, 2))
-            images = shift_images(images, offsets[index])
+            offsets = (draws[:, 2:4] * (2 * self.shift + 1)).astype(int) - self.shift
+            images = shift_images(images, offsets)
         if self.flip:
-            images = flip_images(images, self.random(epoch, _FLIP).random(n)[index] < 0.5)
+            images = flip_images(images, draws[:, 4] < 0.5)
         return images
 
     def epoch(self, epoch: int = 0, start: int = 0) -> Iterator[tuple[np.ndarray, np.ndarray]]:
         """第 ``epoch`` 轮，从第 ``start`` 批开始。"""
         order, preprocess = self.order(epoch), self.dataset.preprocess
+        draws = self.draws(epoch) if self.training else None
         for first in range(start * self.batch_size, self.num_samples, self.batch_size):
             index = order[first : first + self.batch_size]
             images = self.dataset.images[index]
-            images = (
-                self.augment(images, index, epoch)
-                if self.training
-                else center_crop(images, preprocess.image_size)
-            )
+            if draws is None:
+                images = center_crop(images, preprocess.image_size)
+            else:
+                images = self.augment(images, draws[index])
             yield preprocess.normalize(images), self.dataset.labels[index]

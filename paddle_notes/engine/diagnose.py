@@ -9,7 +9,7 @@ from paddle import nn
 def _is_bad(value) -> bool:
     return (
         isinstance(value, paddle.Tensor)
-        and value.dtype.is_floating_point
+        and paddle.is_floating_point(value)
         and not bool(paddle.isfinite(value).all())
     )
 

@@ -26,6 +26,13 @@ class _ConsoleHandler(logging.Handler):
         sys.stdout.flush()
 
 
+class _FileHandler(logging.FileHandler):
+    """写 train.log；磁盘满时照常抛出异常，而不是打印一段调用栈再继续。"""
+
+    def handleError(self, record: logging.LogRecord) -> None:
+        raise  # logging 在处理异常时调用这里，重新抛出的就是那个异常
+
+
 def format_seconds(seconds: float) -> str:
     """秒数写成 1:02:03。"""
     minutes, seconds = divmod(round(seconds), 60)
@@ -79,7 +86,7 @@ class RunLog:
             if vdl.exists():
                 keep_vdl_until(vdl, resume_step)
         self._metrics = metrics.open("a", encoding="utf-8")
-        self._file_handler = logging.FileHandler(folder / "train.log", encoding="utf-8")
+        self._file_handler = _FileHandler(folder / "train.log", encoding="utf-8")
         self._file_handler.setFormatter(logging.Formatter("%(asctime)s %(message)s"))
         logger.addHandler(self._file_handler)
 

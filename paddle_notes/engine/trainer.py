@@ -22,6 +22,7 @@ from paddle_notes.engine.checkpoint import (
     read_arrays,
     read_state,
     save_checkpoint,
+    split_suffix,
 )
 from paddle_notes.engine.diagnose import explain_bad_loss
 from paddle_notes.engine.evaluate import Meter, evaluate, format_metrics, to_tensors
@@ -107,6 +108,8 @@ class Trainer:
         continues = resume is not None and holds(self.folder, resume)
         if not continues:
             clear_folder(self.folder)
+        if resume is not None:
+            self.restore_best(split_suffix(resume))
         (self.folder / "config.yml").write_text(dump_config(self.config), encoding="utf-8")
         self.write_summary("running")
         self.log = RunLog(self.folder, self.step if continues else None)
@@ -252,6 +255,15 @@ class Trainer:
         self.step, self.best, self.last = state["step"], state["best"], state["metrics"]
         self.seconds, self.train_seconds = state["seconds"], state["train_seconds"]
         self.num_seen = state["num_seen"]
+
+    def restore_best(self, resume: Path) -> None:
+        """使 ``self.best`` 与文件夹里的 ``best`` 相符：它可能没来得及写，也可能留在别的文件夹里。"""
+        best = self.folder / "best"
+        found = read_state(best)["best"] if best.with_suffix(".json").exists() else {}
+        if self.best and self.best["step"] == self.step != found.get("step"):
+            copy_checkpoint(resume, best)
+        else:
+            self.best = found
 
     # ---------------------------------------------------------------- 结束
 

@@ -1,0 +1,506 @@
+"""训练循环：停在哪里都能逐位相同地接着走；坏损失、最好的检查点、预期、总结。"""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+import re
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import paddle
+import paddle.nn.functional as F
+import pytest
+from paddle import nn
+
+from paddle_notes import models
+from paddle_notes.engine import trainer as trainer_module
+from paddle_notes.engine.checkpoint import read_arrays, read_state
+from paddle_notes.engine.evaluate import Meter, evaluate
+from paddle_notes.engine.folder import FILES, VDL, read_summary
+from paddle_notes.engine.interrupt import Interrupted, StopSignal
+from paddle_notes.engine.tasks import Classification, build_task
+from paddle_notes.engine.trainer import Trainer
+from paddle_notes.errors import UserError
+from paddle_notes.runtime import seed_everything
+
+
+def small_network() -> nn.Layer:
+    """有批量归一化（带缓冲区）与丢弃法（用随机数）的小网络。"""
+    with paddle.utils.unique_name.guard():
+        return nn.Sequential(
+            nn.Conv2D(1, 4, 5, stride=2),  # (N, 4, 12, 12)
+            nn.BatchNorm2D(4),
+            nn.ReLU(),
+            nn.MaxPool2D(2),
+            nn.Flatten(),
+            nn.Dropout(0.5),
+            nn.Linear(144, 10),
+        )
+
+
+def run(config, data, build=small_network, stop_at: int | None = None, resume=None, **options) -> Trainer:
+    """在“新的进程”里训练：先打乱全部随机数，再造网络。``stop_at`` 是做完第几步时按 Ctrl-C。"""
+    seed_everything(np.random.SeedSequence().entropy % 2**31)
+    if resume is None:
+        seed_everything(config.seed)
+    model = build()
+    Path(config.output_dir).mkdir(parents=True, exist_ok=True)
+    trainer = Trainer(model, build_task(config.task), config, **options)
+    train_step = trainer.train_step
+
+    def step(batch):
+        metrics = train_step(batch)
+        trainer.stop.requested = trainer.stop.requested or trainer.step == stop_at
+        return metrics
+
+    trainer.train_step = step
+    if stop_at is None or stop_at >= config.train.epochs * len(data[0]):
+        trainer.summary = trainer.fit(*data, resume)
+    else:
+        with pytest.raises(Interrupted):
+            trainer.fit(*data, resume)
+        assert trainer.step == stop_at
+    return trainer
+
+
+def records(folder: Path, timing: bool = False) -> list[dict]:
+    """metrics.jsonl 的全部记录；默认去掉随时间而变的 ips。"""
+    lines = (folder / "metrics.jsonl").read_text(encoding="utf-8").splitlines()
+    found = [json.loads(line) for line in lines]
+    return found if timing else [{k: v for k, v in record.items() if k != "ips"} for record in found]
+
+
+def assert_same_run(first: Path, second: Path) -> None:
+    """两个输出文件夹的检查点（参数、缓冲区、优化器）与指标逐位相同。"""
+    for name in ("last", "best"):
+        for suffix in (".pdparams", ".pdopt"):
+            ours, theirs = read_arrays(first / name, suffix), read_arrays(second / name, suffix)
+            assert ours.keys() == theirs.keys()
+            assert all(np.array_equal(ours[key], theirs[key]) for key in ours), (name, suffix)
+        ours, theirs = read_state(first / name), read_state(second / name)
+        for key in ("epoch", "step", "metrics", "best", "num_seen"):
+            assert ours[key] == theirs[key]
+    assert records(first) == records(second)
+
+
+# ---------------------------------------------------------------- 继续训练
+
+
+@pytest.mark.parametrize("stops", [[5], [10], [2], [7], [14], [3, 4, 9]], ids=str)
+@pytest.mark.parametrize("optimizer", ["momentum", "adamw"])
+def test_resume_is_bit_for_bit(stops, optimizer, make_config, tiny_data, output):
+    """一轮 5 步，共 15 步：5、10 是轮次的末尾，其余在一轮的中间。"""
+    plain, stopped = output / "plain", output / "stopped"
+    options = (f"optimizer.name={optimizer}", "task.label_smoothing=0.1", "seed=4")
+    run(make_config(f"output_dir={plain}", *options), tiny_data)
+    config = make_config(f"output_dir={stopped}", *options)
+    resume = None
+    for stop_at in [*stops, None]:
+        trainer = run(config, tiny_data, stop_at=stop_at, resume=resume)
+        resume = stopped / "last"
+    assert trainer.step == 15
+    assert_same_run(plain, stopped)
+
+
+@pytest.mark.parametrize("optimizer", ["sgd", "adam"])
+def test_resume_with_other_optimizers(optimizer, make_config, tiny_data, output):
+    plain, stopped = output / "plain", output / "stopped"
+    run(make_config(f"output_dir={plain}", f"optimizer.name={optimizer}"), tiny_data)
+    config = make_config(f"output_dir={stopped}", f"optimizer.name={optimizer}")
+    run(config, tiny_data, stop_at=8)
+    run(config, tiny_data, resume=stopped / "last")
+    assert_same_run(plain, stopped)
+
+
+def test_resume_of_vgg(make_config, make_data, output):
+    """真的 VGG11（批量归一化、丢弃法），在一轮的中间停下。"""
+
+    def build():
+        return models.build("vgg11", num_classes=10, in_channels=1, image_size=32, batch_norm=True)
+
+    data = make_data(size=32, batch_size=3, num_train=9)
+    plain, stopped = (
+        make_config(f"output_dir={output / name}", "train.epochs=1") for name in ("plain", "stopped")
+    )
+    run(plain, data, build)
+    run(stopped, data, build, stop_at=2)
+    run(stopped, data, build, resume=output / "stopped" / "last")
+    assert_same_run(output / "plain", output / "stopped")
+
+
+def test_restored_state_is_what_was_saved(make_config, tiny_data):
+    """恢复之后、迈出下一步之前，网络与优化器就与停下时相同。"""
+    config = make_config()
+    stopped = run(config, tiny_data, stop_at=7)
+    seed_everything(99)
+    resumed = Trainer(small_network(), build_task(config.task), config)
+    resumed.steps_per_epoch, resumed.total_steps = stopped.steps_per_epoch, stopped.total_steps
+    resumed.restore(Path(config.output_dir) / "last")
+    assert (resumed.step, resumed.epoch, resumed.best) == (7, 1, stopped.best)
+    for name, value in stopped.model.state_dict().items():
+        assert np.array_equal(value.numpy(), resumed.model.state_dict()[name].numpy()), name
+
+
+def test_same_seed_same_run_and_another_seed_another(make_config, tiny_data, output):
+    for name, seed in (("a", 1), ("b", 1), ("c", 2)):
+        run(make_config(f"output_dir={output / name}", f"seed={seed}"), tiny_data)
+    assert_same_run(output / "a", output / "b")
+    assert records(output / "a") != records(output / "c")
+
+
+def test_interrupt_says_how_to_go_on(make_config, tiny_data, output):
+    config = make_config()
+    output.mkdir()
+    trainer = Trainer(small_network(), build_task(config.task), config)
+    trainer.stop.requested = True
+    with pytest.raises(Interrupted) as caught:
+        trainer.fit(*tiny_data)
+    assert str(caught.value) == (
+        f"训练被中断，已存下 {output / 'last'}（第 1 轮，共 1 步）。\n"
+        f"  继续：python tools/train.py -c {output / 'config.yml'} --resume"
+    )
+    assert read_summary(output)["status"] == "interrupted"
+    assert read_state(output / "last")["step"] == 1
+
+
+def test_interrupt_in_the_last_step_lets_the_run_finish(make_config, tiny_data, output):
+    trainer = run(make_config(), tiny_data, stop_at=15)
+    assert trainer.stop.requested and trainer.summary["status"] == "finished"
+
+
+def test_resume_from_best_drops_later_records(make_config, tiny_data, output, monkeypatch):
+    scores = iter([0.5, 0.9, 0.1, 0.2, 0.3])
+    monkeypatch.setattr(trainer_module, "evaluate", lambda *args: {"loss": 1.0, "accuracy": next(scores)})
+    config = make_config()
+    run(config, tiny_data, stop_at=12)
+    assert records(output)[-1]["step"] == 12 and read_state(output / "best")["step"] == 10
+    run(config, tiny_data, resume=output / "best.pdparams")
+    steps = [record["step"] for record in records(output) if record["split"] == "train"]
+    assert steps == list(range(1, 16))
+
+
+def test_resume_into_another_folder_leaves_the_first_alone(make_config, tiny_data, output):
+    run(make_config(f"output_dir={output / 'a'}"), tiny_data, stop_at=7)
+    before = {file: file.read_bytes() for file in (output / "a").rglob("*") if file.is_file()}
+    run(make_config(f"output_dir={output / 'b'}"), tiny_data, resume=output / "a" / "last")
+    assert {file: file.read_bytes() for file in (output / "a").rglob("*") if file.is_file()} == before
+    assert records(output / "b")[0]["step"] == 8
+
+
+def test_best_is_always_the_one_in_the_folder(make_config, tiny_data, output, monkeypatch):
+    """从别的文件夹继续、或 best 没写成，之后说的最好的一轮都确实在文件夹里。"""
+    scores = iter([0.9, 0.5, 0.3, 0.1, 0.8, 0.2, 0.2])
+    monkeypatch.setattr(trainer_module, "evaluate", lambda *args: {"loss": 1.0, "accuracy": next(scores)})
+    a, b, c = (output / name for name in "abc")
+    run(make_config(f"output_dir={a}"), tiny_data, stop_at=7)  # 0.9
+    summary = run(make_config(f"output_dir={b}"), tiny_data, resume=a / "last").summary  # 0.5 0.3
+    assert summary["best"]["value"] == 0.5 and read_state(b / "best")["best"] == summary["best"]
+    run(make_config(f"output_dir={c}", "train.epochs=4"), tiny_data, stop_at=10)  # 0.1 0.8
+    for suffix in (".json", ".pdparams", ".pdopt"):  # 第 2 轮的 best 没来得及写
+        (c / f"best{suffix}").unlink()
+    summary = run(
+        make_config(f"output_dir={c}", "train.epochs=4"), tiny_data, resume=c / "last"
+    ).summary  # 0.2 0.2
+    assert summary["best"]["value"] == 0.8 and summary["best"]["epoch"] == 2
+    assert read_state(c / "best")["step"] == 10 and read_arrays(c / "best").keys()
+
+
+@pytest.mark.parametrize(
+    ("overrides", "info", "expected"),
+    [
+        (["train.epochs=1"], {}, r"已经训练完 1 轮；要接着训练，请加大轮数，例如 -o train\.epochs=6"),
+        (["train.epochs=3"], {"model": {"name": "other"}}, "网络设置与配置不同"),
+    ],
+)
+def test_impossible_resume_leaves_everything_as_it_was(
+    overrides, info, expected, make_config, tiny_data, output
+):
+    run(make_config("train.epochs=1"), tiny_data)
+    before = {file: file.read_bytes() for file in output.rglob("*") if file.is_file()}
+    with pytest.raises(UserError, match=expected):
+        run(make_config(*overrides), tiny_data, resume=output / "last", info=info)
+    assert {file: file.read_bytes() for file in output.rglob("*") if file.is_file()} == before
+
+
+def test_resume_with_another_batch_size(make_config, make_data, output):
+    run(make_config(), make_data(), stop_at=3)
+    with pytest.raises(UserError, match="每轮 5 步，现在是 10 步；继续训练时不能改变数据与批大小"):
+        run(make_config(), make_data(batch_size=4), resume=output / "last")
+
+
+def test_more_epochs_after_the_end(make_config, tiny_data, output):
+    run(make_config("train.epochs=1"), tiny_data)
+    trainer = run(make_config("train.epochs=2"), tiny_data, resume=output / "last")
+    assert trainer.summary["status"] == "finished" and trainer.step == 10
+    assert [r["step"] for r in records(output) if r["split"] == "eval"] == [5, 10]
+
+
+# ---------------------------------------------------------------- Ctrl-C
+
+
+def test_stop_signal_restores_the_handlers():
+    before = signal.getsignal(signal.SIGINT), signal.getsignal(signal.SIGTERM)
+    with StopSignal() as stop:
+        signal.raise_signal(signal.SIGINT)
+        assert stop.requested
+        with pytest.raises(KeyboardInterrupt):
+            signal.raise_signal(signal.SIGINT)
+    assert (signal.getsignal(signal.SIGINT), signal.getsignal(signal.SIGTERM)) == before
+
+
+def test_sigterm_asks_to_stop_too():
+    with StopSignal() as stop:
+        signal.raise_signal(signal.SIGTERM)
+        assert stop.requested
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows 不能向一个子进程发送 Ctrl-C")
+def test_ctrl_c_in_a_real_run(root, output, run_tool, tool):
+    """另一个进程里的训练收到 SIGINT：存下 last，退出状态 2；继续之后与没有中断过的逐位相同。"""
+    words = ["-c", "configs/lenet.yml", "-o", "train.epochs=3", "train.log_interval=1", "data.batch_size=500"]
+    stopped, plain = output / "stopped", output / "plain"
+    process = subprocess.Popen(
+        [sys.executable, "tools/train.py", *words, "-o", f"output_dir={stopped}"],
+        cwd=root,
+        env={**os.environ, "PYTHONIOENCODING": "utf-8"},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        encoding="utf-8",
+    )
+    for line in process.stdout:
+        if line.startswith("[Train] epoch 2/3 step 2/8"):
+            process.send_signal(signal.SIGINT)
+            break
+    _, error = process.communicate(timeout=60)
+    assert process.returncode == 2
+    assert "Traceback" not in error
+    assert error.startswith(f"错误：训练被中断，已存下 {stopped / 'last'}（第 2 轮，共 ")
+    command = re.search(r"继续：python (.+)$", error, re.MULTILINE)[1].split()
+    assert command == ["tools/train.py", "-c", str(stopped / "config.yml"), "--resume"]
+    assert read_summary(stopped)["status"] == "interrupted"
+    assert 10 <= read_state(stopped / "last")["step"] < 24
+
+    finished = run_tool("train", *command[1:])
+    assert finished.code == 0, finished.err
+    assert "已完成 1 轮" in finished.out
+    assert tool("train", *words, "-o", f"output_dir={plain}").code == 0
+    assert_same_run(plain, stopped)
+
+
+# ---------------------------------------------------------------- 损失变成 NaN
+
+
+def test_huge_learning_rate(make_config, tiny_data, output):
+    config = make_config("optimizer.lr=1e8", "optimizer.warmup=0")
+    with pytest.raises(UserError) as caught:
+        run(config, tiny_data, lambda: models.build("lenet"))
+    text = str(caught.value)
+    found = re.match(
+        r"第 1 轮第 [2-5] 步的损失是 (?:nan|inf)，训练停止：第一个出问题的层是 ([\w.]+)（(\w+)）", text
+    )
+    layers = dict(models.build("lenet").named_sublayers())
+    assert type(layers[found[1]]).__name__ == found[2]
+    assert re.search(r"学习率太大（现在是 [\d.e+]+），请试 -o optimizer\.lr=[\d.e+]+，", text)
+    assert read_summary(output)["status"] == "failed"
+    assert all(math.isfinite(record["loss"]) for record in records(output))
+
+
+def test_first_bad_layer_is_named(make_config, tiny_data):
+    def build():
+        model = models.build("lenet", form="original")  # 修正线性单元会把 NaN 变成 0
+        for layer in (model.classifier[2], model.classifier[4]):
+            layer.bias.set_value(paddle.full(layer.bias.shape, float("nan")))
+        return model
+
+    expected = r"第 1 轮第 1 步的损失是 nan.*层是 classifier\.2（Linear），它的参数 bias 已不是有限数"
+    with pytest.raises(UserError, match=expected):
+        run(make_config(), tiny_data, build)
+
+
+def test_overflow_is_told_from_bad_parameters(make_config, tiny_data):
+    def build():
+        model = models.build("lenet")
+        model.classifier[4].weight.set_value(paddle.full(model.classifier[4].weight.shape, 3e38))
+        return model
+
+    with pytest.raises(UserError, match=r"层是 classifier\.4（Linear），它的参数还正常，是输出溢出了"):
+        run(make_config(), tiny_data, build)
+
+
+def test_bad_data_is_blamed(make_config, tiny_data):
+    train, valid = tiny_data
+
+    class Bad:
+        def __len__(self):
+            return len(train)
+
+        def epoch(self, epoch=0, start=0):
+            for index, (images, labels) in enumerate(train.epoch(epoch, start)):
+                if index == 2:
+                    images[0, 0, 5, 5] = float("nan")
+                yield images, labels
+
+    with pytest.raises(UserError, match=r"第 1 轮第 3 步的损失是 nan.*输入数据里就有 NaN 或无穷；请检查数据"):
+        run(make_config(), (Bad(), valid), lambda: models.build("lenet", form="original"))
+
+
+# ---------------------------------------------------------------- 留下什么
+
+
+def test_a_finished_run_leaves_everything(make_config, tiny_data, output):
+    config = make_config("seed=5")
+    trainer = run(config, tiny_data, environment="设备 cpu；测试")
+    left = {file.relative_to(output).as_posix() for file in output.rglob("*") if file.is_file()}
+    assert left == {*FILES, f"{VDL}/vdlrecords.train.log"}
+
+    summary = read_summary(output)
+    assert summary == json.loads(json.dumps(trainer.summary))
+    evals = [record for record in records(output) if record["split"] == "eval"]
+    best = max(evals, key=lambda record: record["accuracy"])  # 并列时取最早的
+    assert summary["best"] == {
+        "metric": "accuracy",
+        "value": best["accuracy"],
+        "epoch": best["epoch"],
+        "step": best["step"],
+    }
+    assert summary["last"] == {"loss": evals[-1]["loss"], "accuracy": evals[-1]["accuracy"]}
+    assert (summary["status"], summary["dry_run"], summary["epochs"], summary["step"]) == (
+        "finished",
+        False,
+        3,
+        15,
+    )
+    assert (summary["model"], summary["data"], summary["seed"]) == ("lenet", "mnist5k", 5)
+    assert (summary["device"], summary["environment"]) == ("cpu", "设备 cpu；测试")
+    assert summary["trainable_parameters"] == 4 * 25 + 4 + 8 + 1450
+    assert summary["wall_seconds"] > 0 and summary["samples_per_second"] > 0
+    assert summary["versions"]["paddle"] == paddle.__version__
+    assert summary["expect"] is None and summary["inside"] is None
+    assert (output / "curves.png").read_bytes()[:4] == b"\x89PNG"
+
+
+def test_records_and_their_order(make_config, tiny_data, output):
+    run(make_config("train.log_interval=2", "train.epochs=2"), tiny_data)
+    found = records(output, timing=True)
+    assert [(r["split"], r["epoch"], r["step"]) for r in found] == [
+        ("train", 1, 2),
+        ("train", 1, 4),
+        ("train", 1, 5),
+        ("eval", 1, 5),
+        ("train", 2, 7),
+        ("train", 2, 9),
+        ("train", 2, 10),
+        ("eval", 2, 10),
+    ]
+    assert list(found[0]) == ["split", "epoch", "step", "loss", "accuracy", "lr", "ips"]
+    assert list(found[3]) == ["split", "epoch", "step", "loss", "accuracy"]
+
+
+def test_interval_does_not_change_the_training(make_config, tiny_data, output):
+    for interval in (1, 3):
+        run(make_config(f"output_dir={output / str(interval)}", f"train.log_interval={interval}"), tiny_data)
+    every, third = (records(output / name) for name in ("1", "3"))
+    assert [r for r in every if r["split"] == "eval"] == [r for r in third if r["split"] == "eval"]
+    first_three = [r["loss"] for r in every[:3]]
+    assert third[0]["loss"] == pytest.approx(np.mean(first_three), rel=1e-12)
+
+
+def test_learning_rate_is_recorded(make_config, tiny_data, output):
+    run(make_config("optimizer.lr=0.4", "optimizer.warmup=0.2"), tiny_data)  # 15 步，预热 3 步
+    rates = [record["lr"] for record in records(output) if record["split"] == "train"]
+    expected = [0.4 * (t + 1) / 3 for t in range(3)] + [
+        0.2 * (1 + math.cos(math.pi * t / 12)) for t in range(12)
+    ]
+    assert rates == pytest.approx(expected, rel=1e-6)
+
+
+def test_best_and_last(make_config, tiny_data, output, monkeypatch):
+    """best 是最好的一轮的参数，并列时取早的；last 是最后一轮的。"""
+    scores, weights = iter([0.5, 0.7, 0.7, 0.6]), []
+
+    def fake_evaluate(model, task, data):
+        weights.append(model[6].weight.numpy())
+        return {"loss": 1.0, "accuracy": next(scores)}
+
+    monkeypatch.setattr(trainer_module, "evaluate", fake_evaluate)
+    summary = run(make_config("train.epochs=4"), tiny_data).summary
+    assert summary["best"] == {"metric": "accuracy", "value": 0.7, "epoch": 2, "step": 10}
+    assert np.array_equal(read_arrays(output / "best")["6.weight"], weights[1])
+    assert np.array_equal(read_arrays(output / "last")["6.weight"], weights[3])
+    assert read_state(output / "best")["metrics"] == {"loss": 1.0, "accuracy": 0.7}
+    assert (read_state(output / "best")["epoch"], read_state(output / "last")["epoch"]) == (2, 4)
+
+
+@pytest.mark.parametrize(
+    ("at_least", "inside", "said"), [(0.0, True, "在预期之内"), (1.0, False, "低于预期")]
+)
+def test_expectation(at_least, inside, said, make_config, tiny_data, output):
+    config = make_config(f"expect.at_least={at_least}", "expect.minutes=0.5", "train.epochs=1")
+    assert run(config, tiny_data).summary["inside"] is inside
+    log = (output / "train.log").read_text(encoding="utf-8")
+    assert f"预期：accuracy ≥ {at_least:g}（2 核 CPU 约 0.5 分钟） —— {said}" in log
+
+
+def test_dry_run_is_not_judged(make_config, tiny_data, output):
+    config = make_config("expect.at_least=1", "expect.minutes=1", "train.epochs=1")
+    summary = run(config, tiny_data, dry_run=True).summary
+    assert summary["inside"] is None and summary["dry_run"] is True
+    assert "这是试运行，不作比较" in (output / "train.log").read_text(encoding="utf-8")
+
+
+def test_what_the_log_says(make_config, tiny_data, output):
+    run(make_config("train.epochs=2", "train.log_interval=5"), tiny_data)
+    text = (output / "train.log").read_text(encoding="utf-8")
+    number = r"\d+\.\d{4}"
+    train = (
+        rf"\[Train\] epoch 1/2 step 5/5 loss {number} acc {number} lr 0\.\d{{6}} ips \d+\.\d samples/s eta "
+    )
+    assert re.search(train + r"0:00:\d\d$", text, re.MULTILINE)
+    evaluated = rf"\[Eval\] epoch 2/2 loss {number} acc {number} best {number} \(epoch [12]\)$"
+    assert re.search(evaluated, text, re.MULTILINE)
+    assert f"检查点：{output / 'best'}" in text
+    assert f"看曲线：visualdl --logdir {output / 'vdl'}" in text
+
+
+# ---------------------------------------------------------------- 评估与任务
+
+
+def test_meter_weighs_by_samples():
+    meter = Meter()
+    meter.add({"loss": paddle.to_tensor(1.0), "accuracy": paddle.to_tensor(0.5)}, 8)
+    meter.add({"loss": paddle.to_tensor(4.0), "accuracy": paddle.to_tensor(1.0)}, 2)
+    assert meter.mean() == {"loss": 1.6, "accuracy": 0.6}
+
+
+def test_evaluate_equals_one_big_batch(tiny_data):
+    """最后一批比别的小，平均不能因此偏。"""
+    seed_everything(0)
+    model, (_, valid) = small_network(), tiny_data
+    model.train()
+    found = evaluate(model, Classification(), valid)
+    assert not model.training
+    images, labels = valid.dataset.preprocess.normalize(valid.dataset.images), valid.dataset.labels
+    logits = model(paddle.to_tensor(images)).numpy().astype("float64")
+    log_probabilities = logits - np.log(np.exp(logits).sum(1, keepdims=True))
+    assert found["accuracy"] == pytest.approx((logits.argmax(1) == labels).mean(), abs=1e-12)
+    assert found["loss"] == pytest.approx(-log_probabilities[np.arange(20), labels].mean(), rel=1e-6)
+
+
+@pytest.mark.parametrize("smoothing", [0.0, 0.1])
+def test_label_smoothing_only_when_training(smoothing):
+    logits = paddle.to_tensor([[2.0, 0.0, -1.0], [0.0, 1.0, 0.5]])
+    labels = paddle.to_tensor([0, 2])
+    model = nn.Identity()
+    log_probabilities = F.log_softmax(logits).numpy().astype("float64")
+    onehot = np.eye(3)[[0, 2]]
+    for training, epsilon in ((True, smoothing), (False, 0.0)):
+        model.train() if training else model.eval()
+        cost, metrics = Classification(smoothing).loss(model, (logits, labels))
+        target = (1 - epsilon) * onehot + epsilon / 3
+        assert cost.item() == pytest.approx(-(target * log_probabilities).sum(1).mean(), rel=1e-6)
+        assert metrics["accuracy"].item() == 0.5

@@ -1,0 +1,529 @@
+"""命令行工具：每份配置都能试运行；每种错误都是一句中文、状态 2，原来的东西完好。"""
+
+from __future__ import annotations
+
+import errno
+import json
+import os
+import pickle
+import shlex
+import shutil
+from pathlib import Path
+
+import numpy as np
+import paddle
+import pytest
+from PIL import Image
+
+from paddle_notes import cli
+from paddle_notes.config import load_config
+from paddle_notes.engine.checkpoint import read_arrays, read_state
+from paddle_notes.engine.folder import FILES, VDL, claim_folder, read_summary
+from paddle_notes.errors import UserError
+
+ROOT = Path(__file__).resolve().parent.parent
+CONFIGS = sorted((ROOT / "configs").rglob("*.yml"))
+LENET = ROOT / "configs" / "lenet.yml"
+TOOLS = [
+    file.stem for file in sorted((ROOT / "tools").glob("*.py")) if "cli.run(main)" in file.read_text("utf-8")
+]
+FAST = ("train.epochs=1", "data.batch_size=250")  # 一轮 16 步，不到 1 秒
+
+
+def files(folder: Path) -> dict[str, bytes]:
+    found = (file for file in folder.rglob("*") if file.is_file())
+    return {file.relative_to(folder).as_posix(): file.read_bytes() for file in found}
+
+
+@pytest.fixture(scope="module")
+def trained(load_tool, tmp_path_factory) -> Path:
+    """LeNet 训练一轮之后的输出文件夹。只读；要改动的测试用 ``copy``。"""
+    folder = tmp_path_factory.mktemp("trained") / "run"
+    assert load_tool("train").main(["-c", str(LENET), "-o", *FAST, f"output_dir={folder}"]) == 0
+    return folder
+
+
+@pytest.fixture
+def copy(trained, output) -> Path:
+    """``trained`` 的一份可以改动的复制品。"""
+    shutil.copytree(trained, output)
+    return output
+
+
+def fails(result) -> str:
+    """命令以状态 2 结束，只打印了一条中文的错误；返回它。"""
+    assert result.code == 2, result.text
+    assert "Traceback" not in result.text
+    assert result.err.startswith("错误：")
+    message = result.err.removeprefix("错误：").strip()
+    assert any("\u4e00" <= character <= "\u9fff" for character in message)
+    return message
+
+
+# ---------------------------------------------------------------- 每份配置
+
+
+@pytest.mark.parametrize("path", CONFIGS, ids=lambda path: path.stem)
+def test_dry_run_of_every_config(path, tool, output):
+    config = load_config(path)
+    overrides = ["data.batch_size=4", f"output_dir={output}"]
+    if config.data.name != "mnist5k":  # 测试不下载数据，用大小相同的数字代替
+        size = config.data.image_size or {"mnist": 28, "fashion_mnist": 28, "cifar10": 32}.get(
+            config.data.name, 224
+        )
+        overrides += ["data.name=mnist5k", "data.path=null", f"data.image_size={size}"]
+    result = tool("train", "-c", path, "--dry_run", "-o", *overrides)
+    assert result.code == 0, result.text
+    assert set(files(output)) == {*FILES, f"{VDL}/vdlrecords.train.log"}
+    summary = read_summary(output)
+    assert (summary["status"], summary["dry_run"], summary["step"]) == ("finished", True, 2)
+    assert summary["model"] == config.model.name
+    claim_folder(output)  # 试运行不挡住以后的运行
+
+
+# ---------------------------------------------------------------- 训练
+
+
+def test_what_a_run_says_at_the_end(trained, tool, output):
+    result = tool("train", "-c", LENET, "-o", *FAST, f"output_dir={output}", "expect.at_least=0.2")
+    assert result.code == 0
+    lines = result.out.splitlines()
+    summary = read_summary(output)
+    assert lines[0].startswith("设备 cpu")
+    assert lines[-4].endswith(f"最好的验证 accuracy 是 {summary['best']['value']:.4f}（第 1 轮）")
+    assert lines[-3].startswith("预期：accuracy ≥ 0.2") and lines[-3].endswith("在预期之内")
+    assert lines[-2] == f"检查点：{output / 'best'}"
+    assert lines[-1] == f"看曲线：visualdl --logdir {output / 'vdl'} --language zh"
+    assert read_arrays(output / "last").keys() == read_arrays(trained / "last").keys()
+
+
+def test_default_folders(tool, tmp_path, monkeypatch):
+    """输出在 output/<配置名>；试运行在 output/<配置名>_dry，随后真的运行不受影响。"""
+    monkeypatch.chdir(tmp_path)
+    shutil.copy(LENET, tmp_path / "mine.yml")
+    for _ in range(2):  # 试运行可以一再重来
+        assert tool("train", "-c", "mine.yml", "--dry_run").code == 0
+    assert [folder.name for folder in (tmp_path / "output").iterdir()] == ["mine_dry"]
+    assert tool("train", "-c", "mine.yml", "-o", *FAST).code == 0
+    assert read_summary(tmp_path / "output" / "mine")["dry_run"] is False
+
+
+def test_dry_run_in_the_way_is_replaced(tool, output):
+    assert tool("train", "-c", LENET, "--dry_run", "-o", f"output_dir={output}").code == 0
+    assert tool("train", "-c", LENET, "-o", *FAST, f"output_dir={output}").code == 0
+    assert read_summary(output)["dry_run"] is False
+
+
+def test_config_left_behind_repeats_the_run(trained, tool, output):
+    assert tool("train", "-c", trained / "config.yml", "-o", f"output_dir={output}").code == 0
+    ours, theirs = read_arrays(output / "last"), read_arrays(trained / "last")
+    assert all(np.array_equal(ours[name], theirs[name]) for name in theirs)
+
+
+def test_resume_without_a_checkpoint_starts_afresh(tool, output):
+    assert tool("train", "-c", LENET, "--resume", "-o", *FAST, f"output_dir={output}").code == 0
+    assert read_summary(output)["status"] == "finished"
+
+
+def command_in(message: str, label: str) -> list[str]:
+    """拒绝的消息里 ``label`` 之后那条命令的参数。"""
+    line = next(line for line in message.splitlines() if line.strip().startswith(label))
+    python, script, *words = shlex.split(line.split("：", 1)[1])
+    assert (python, script) == ("python", "tools/train.py")
+    return words
+
+
+@pytest.mark.skipif(os.name == "nt", reason="shlex 照 POSIX 的规则拆分命令")
+def test_refusal_prints_commands_that_work(copy, tool):
+    words = ["-c", LENET, "-o", *FAST, f"output_dir={copy}"]
+    (copy / "笔记.txt").write_text("别删", encoding="utf-8")
+    before = files(copy)
+    message = fails(tool("train", *words))
+    assert message.startswith(f"{copy} 里已有一次运行（已完成）。") and files(copy) == before
+
+    resume = command_in(message, "继续它")
+    assert tool("train", *resume).code == 0
+    assert read_summary(copy)["last"] and read_state(copy / "last")["epoch"] == 6
+
+    assert tool("train", *command_in(message, "覆盖它")).code == 0
+    assert read_state(copy / "last")["epoch"] == 1
+    assert (copy / "笔记.txt").read_text(encoding="utf-8") == "别删"
+
+
+def test_dry_run_does_not_replace_a_real_run(copy, tool):
+    before = files(copy)
+    message = fails(tool("train", "-c", LENET, "--dry_run", "-o", f"output_dir={copy}"))
+    assert "--dry_run -o overwrite=true" in message and files(copy) == before
+
+
+def test_resume_from_elsewhere_does_not_replace_a_run(trained, copy, tool):
+    before = files(copy)
+    words = [
+        "-c",
+        LENET,
+        "--resume",
+        trained / "last",
+        "-o",
+        *FAST[1:],
+        "train.epochs=2",
+        f"output_dir={copy}",
+    ]
+    message = fails(tool("train", *words))
+    assert f"--resume {trained / 'last'} -o overwrite=true" in message and files(copy) == before
+    assert tool("train", *words, "-o", "overwrite=true").code == 0
+    assert read_state(copy / "last")["step"] == 32
+
+
+# ---------------------------------------------------------------- 训练的坏输入
+
+BAD_TRAIN = {
+    "unknown_key": (["-o", "train.epoch=3"], "不认识的键 train.epoch；你是不是想写 train.epochs？"),
+    "unknown_network": (["-o", "model.name=lenat"], "没有名为 lenat 的网络；你是不是想写 lenet？"),
+    "unknown_option": (["-o", "model.from=modern"], "网络 lenet 没有选项 model.from；你是不是想写 form？"),
+    "unknown_data": (["-o", "data.name=mnist5"], "没有名为 mnist5 的数据集；你是不是想写 mnist5k？"),
+    "wrong_type": (["-o", "train.epochs=many"], "train.epochs 应为整数，得到 'many'"),
+    "negative": (["-o", "data.batch_size=-1"], "data.batch_size 应大于 0，得到 -1"),
+    "zero": (["-o", "data.image_size=0"], "data.image_size 应大于 0，得到 0"),
+    "too_small": (["-o", "data.image_size=8"], "LeNet 的图像至少要 12×12，得到 8×8"),
+    "num_classes": (["-o", "model.num_classes=7"], "model.num_classes 是 7，数据却是 10"),
+    "path": (["-o", "data.path=x"], "不需要 data.path"),
+    "no_value": (["-o", "train.epochs"], "-o train.epochs 应写成 键=值"),
+    "no_override": (["-o"], "参数 -o/--override 后面至少要有一个值"),
+    "unknown_flag": (["--dry-runs"], "不认识的参数 --dry-runs；你是不是想写 --dry-run？"),
+    "flag_with_value": (["--dry_run=1"], "参数 --dry_run/--dry-run 不带值，多出了 '1'"),
+    "device": (["--device", "tpu"], "runtime.device 应为 auto、cpu、gpu 或 gpu:N，得到 'tpu'"),
+    "gpu": (["--device", "gpu:9"], "要用 gpu:9，但"),
+    "resume": (["--resume", "none/best"], "找不到检查点文件 none"),
+}
+
+
+@pytest.mark.parametrize("case", BAD_TRAIN)
+def test_bad_arguments_of_train(case, tool, output):
+    words, expected = BAD_TRAIN[case]
+    assert expected in fails(tool("train", "-c", LENET, "-o", f"output_dir={output}", *words))
+    assert not output.exists() or files(output) == {}  # 没有留下半截的运行
+
+
+@pytest.mark.parametrize("case", ["too_small", "num_classes", "unknown_option", "resume"])
+def test_bad_arguments_leave_the_old_run_alone(case, tool, copy):
+    """即使用户要求覆盖，也要等到真的能训练了才删。"""
+    before = files(copy)
+    fails(tool("train", "-c", LENET, "-o", f"output_dir={copy}", "overwrite=true", *BAD_TRAIN[case][0]))
+    assert files(copy) == before
+
+
+def test_missing_config(tool):
+    assert "找不到配置文件 lenat.yml" in fails(tool("train", "-c", "lenat.yml"))
+    missing = LENET.with_name("lenat.yml")
+    assert fails(tool("train", "-c", missing)) == f"找不到配置文件 {missing}；你是不是想写 {LENET}？"
+    assert fails(tool("train")) == "缺少参数 -c/--config"
+
+
+def test_config_with_a_syntax_error(tool, tmp_path):
+    path = tmp_path / "a.yml"
+    path.write_text("model:\n  name: lenet: x\n", encoding="utf-8")
+    assert f"{path} 第 2 行第 14 列不是合法的 YAML" in fails(tool("train", "-c", path))
+
+
+def test_output_under_a_file(tool, tmp_path):
+    (tmp_path / "a").write_text("x", encoding="utf-8")
+    for folder in ("a", "a/b", "a/b/c"):
+        message = fails(tool("train", "-c", LENET, "-o", f"output_dir={tmp_path / folder}"))
+        assert "请换一个位置" in message and "已有一次运行" not in message
+    assert (tmp_path / "a").read_text(encoding="utf-8") == "x"
+
+
+def test_unwritable_output(tool, output, monkeypatch):
+    def refuse(self, *args, **kwargs):
+        raise PermissionError(errno.EACCES, "Permission denied", str(self))
+
+    monkeypatch.setattr(Path, "write_text", refuse)
+    message = fails(tool("train", "-c", LENET, "-o", f"output_dir={output}"))
+    assert message.startswith("没有权限读写") and "-o output_dir=<文件夹>" in message
+
+
+def test_full_disk(copy, tool, monkeypatch):
+    """存盘时磁盘满：说清楚怎么办，上一轮的检查点完好，清出空间之后能接着训练。"""
+    save = paddle.save
+
+    def full(content, path, *args):
+        Path(path).write_bytes(b"half")
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(paddle, "save", full)
+    words = ["-c", LENET, "--resume", "-o", *FAST[1:], "train.epochs=2", f"output_dir={copy}"]
+    before = files(copy)
+    assert fails(tool("train", *words)) == "磁盘已满，写不进文件；清出空间后再用 --resume 继续"
+    after = files(copy)
+    assert set(after) == set(before)
+    assert all(after[name] == before[name] for name in before if name.startswith(("best", "last")))
+    assert read_summary(copy)["status"] == "failed"
+    monkeypatch.setattr(paddle, "save", save)
+    assert tool("train", *words).code == 0
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows 没有 RLIMIT_FSIZE")
+def test_file_size_limit(copy, run_python):
+    """真的写不进去（系统限制每个文件 100 KB），而不是假装的。"""
+    words = ["-c", str(LENET), "--resume", "-o", *FAST[1:], "train.epochs=2", f"output_dir={copy}"]
+    result = run_python(
+        "import resource, runpy, sys\nresource.setrlimit(resource.RLIMIT_FSIZE, (100_000, 100_000))\n"
+        f"sys.argv = ['tools/train.py', *{words!r}]\nrunpy.run_path('tools/train.py', run_name='__main__')"
+    )
+    assert "超过了允许的大小" in fails(result)
+    assert read_state(copy / "last")["step"] == 16
+    assert read_arrays(copy / "last").keys() == read_arrays(copy / "best").keys()
+    assert not list(copy.glob("*.tmp")) + list(copy.glob("*.old"))
+
+
+def test_weights_that_cannot_be_resumed(copy, tool, tmp_path):
+    last = copy / "last.pdparams"
+    whole = last.read_bytes()
+    words = ["-c", LENET, "--resume", "-o", *FAST[1:], "train.epochs=2", f"output_dir={copy}"]
+    for content in (whole[:-10], b"", pickle.dumps({"a": 1})):
+        last.write_bytes(content)
+        before = files(copy)
+        assert "不完整或已损坏" in fails(tool("train", *words))
+        assert files(copy) == before
+    last.write_bytes(whole)
+    assert "网络设置与配置不同" in fails(tool("train", *words, "-o", "model.form=original"))
+    assert tool("train", *words).code == 0
+
+
+# ---------------------------------------------------------------- 评估
+
+
+@pytest.mark.parametrize("name", ["best", "last", "best.pdparams", "last.json"])
+def test_eval_gives_exactly_the_logged_figure(trained, tool, name):
+    result = tool("eval", "-c", trained / "config.yml", "--weights", trained / name, "--json")
+    assert result.code == 0, result.err
+    found = json.loads(result.out)
+    logged = read_state(trained / name)["metrics"]
+    assert {key: found[key] for key in logged} == logged  # 逐位相等
+    assert found["samples"] == 1000
+    assert found["accuracy"] == read_summary(trained)["best"]["value"]
+
+
+def test_eval_prints_a_line(trained, tool):
+    result = tool("eval", "-c", LENET, "-o", *FAST, "--weights", trained / "best")
+    metrics = read_state(trained / "best")["metrics"]
+    expected = f"1000 个样本 loss {metrics['loss']:.4f} acc {metrics['accuracy']:.4f}"
+    assert result.out.splitlines()[-1] == f"[Eval] {trained / 'best'} {expected}"
+
+
+def test_bad_weights_of_eval(trained, tool, tmp_path):
+    def run(weights, *words) -> str:
+        return fails(tool("eval", "-c", LENET, "--weights", weights, *words))
+
+    assert f"可用的检查点：{trained / 'best'}、{trained / 'last'}" in run(trained / "bast")
+    assert "是另一个网络的权重" in run(trained / "best", "-o", "data.image_size=32")
+    (tmp_path / "a.pdparams").write_bytes(b"hello")
+    assert "不是 paddle 保存的参数文件" in run(tmp_path / "a")
+    shutil.copy(trained / "best.pdparams", tmp_path / "b.pdparams")
+    shutil.copy(trained / "best.json", tmp_path / "b.json")
+    with (tmp_path / "b.pdparams").open("rb+") as stream:
+        stream.truncate(100_000)
+    assert "校验和不符" in run(tmp_path / "b")
+    assert fails(tool("eval", "-c", LENET)) == "缺少参数 --weights"
+
+
+# ---------------------------------------------------------------- 预测
+
+
+@pytest.fixture(scope="module")
+def pictures(mnist5k, tmp_path_factory) -> Path:
+    """六张验证图像，像素不变，格式与模式各不相同，有的在子文件夹里，有的名字是中文。"""
+    folder = tmp_path_factory.mktemp("图 片")
+    (folder / "sub").mkdir()
+    images = [Image.fromarray(image[0]) for image in mnist5k[1].images[:6]]
+    images[0].save(folder / "0.png")
+    images[1].convert("RGB").save(folder / "1.bmp")
+    images[2].save(folder / "2.tif")
+    images[3].convert("RGBA").save(folder / "三.png")
+    images[4].save(folder / "sub" / "4.png")
+    images[5].convert("P").save(folder / "sub" / "5.gif")
+    (folder / ".hidden").write_text("x", encoding="utf-8")
+    return folder
+
+
+def answers(result) -> dict[str, list[dict]]:
+    return {json.loads(line)["file"]: json.loads(line)["top"] for line in result.out.splitlines()}
+
+
+def test_predict_a_folder(trained, pictures, mnist5k, tool):
+    result = tool("predict", "--weights", trained / "best", "--input", pictures, "--json", "--topk", 10)
+    assert (result.code, result.err) == (0, "")
+    found = answers(result)
+    names = ["0.png", "1.bmp", "2.tif", "sub/4.png", "sub/5.gif", "三.png"]
+    assert list(found) == [str(pictures / name) for name in names]
+
+    from paddle_notes import models
+    from paddle_notes.engine.checkpoint import load_weights
+
+    model = models.build(**read_state(trained / "best")["model"])
+    load_weights(model, trained / "best")
+    model.eval()
+    valid = mnist5k[1]
+    inputs = paddle.to_tensor(valid.preprocess.normalize(valid.images[[0, 1, 2, 4, 5, 3]]))
+    expected = paddle.nn.functional.softmax(model(inputs), -1).numpy()
+    for top, row in zip(found.values(), expected):
+        assert [answer["class"] for answer in top] == [str(k) for k in row.argsort()[::-1]]
+        assert np.allclose([answer["probability"] for answer in top], np.sort(row)[::-1], rtol=0, atol=2e-5)
+
+
+def test_predict_one_file(trained, pictures, tool):
+    result = tool(
+        "predict", "--weights", trained / "best.pdparams", "--input", pictures / "三.png", "--topk", 3
+    )
+    assert result.code == 0
+    name, classes = result.out.strip().split("：")
+    assert name == str(pictures / "三.png") and len(classes.split("，")) == 3 and classes.count("%") == 3
+
+
+def test_predict_needs_no_config(trained, pictures, tool, tmp_path):
+    """检查点的三个文件复制到别处也能用；没有优化器的状态也行。"""
+    for suffix in (".pdparams", ".json"):
+        shutil.copy(trained / f"best{suffix}", tmp_path / f"mine{suffix}")
+    result = tool("predict", "--weights", tmp_path / "mine", "--input", pictures / "0.png", "--json")
+    assert result.code == 0 and len(answers(result)[str(pictures / "0.png")]) == 5
+
+
+def test_unreadable_files_are_skipped_and_counted(trained, pictures, tool, tmp_path):
+    folder = tmp_path / "mixed"
+    shutil.copytree(pictures, folder)
+    (folder / "bad.png").write_bytes(b"\x89PNG\r\n\x1a\nxxxx")
+    (folder / "notes.txt").write_text("hello", encoding="utf-8")
+    result = tool("predict", "--weights", trained / "best", "--input", folder, "--json")
+    assert result.code == 1
+    assert len(answers(result)) == 6
+    skipped, last = result.err.splitlines()[:-1], result.err.splitlines()[-1]
+    assert [line.split("：")[1] for line in skipped] == [
+        f"读不了图像 {folder / name}" for name in ("bad.png", "notes.txt")
+    ]
+    assert last == "读出 6 个文件，跳过 2 个"
+
+
+def test_all_unreadable(trained, tool, tmp_path):
+    (tmp_path / "a.png").write_bytes(b"")
+    result = tool("predict", "--weights", trained / "best", "--input", tmp_path)
+    assert (result.code, result.out) == (2, "")
+    assert result.err.splitlines()[-1] == "读出 0 个文件，跳过 1 个"
+    assert tool("predict", "--weights", trained / "best", "--input", tmp_path / "a.png").code == 2
+
+
+def test_many_files_go_in_batches(trained, pictures, tool, tmp_path):
+    for number in range(70):
+        shutil.copy(pictures / "0.png", tmp_path / f"{number:02}.png")
+    found = answers(
+        tool("predict", "--weights", trained / "best", "--input", tmp_path, "--json", "--topk", 1)
+    )
+    assert len(found) == 70 and len({top[0]["class"] for top in found.values()}) == 1
+
+
+def test_bad_arguments_of_predict(trained, pictures, tool, tmp_path):
+    def run(weights=trained / "best", input=pictures, *words) -> str:
+        return fails(tool("predict", "--weights", weights, "--input", input, *words))
+
+    assert run(input=tmp_path / "none").endswith("--input 应是图像文件或文件夹")
+    assert run(input=tmp_path) == f"文件夹 {tmp_path} 里没有文件"
+    assert "可用的检查点" in run(weights=trained / "none")
+    assert run(trained / "best", pictures, "--topk", "0") == "--topk 应为正整数，得到 0"
+    assert run(trained / "best", pictures, "--topk", "x") == "参数 --topk 的值 'x' 不合适"
+    assert "没有 tpu 这种设备" in run(trained / "best", pictures, "--device", "tpu")
+
+
+# ---------------------------------------------------------------- 外壳
+
+
+@pytest.mark.parametrize("name", TOOLS)
+def test_help_is_light(name, run_python):
+    """--help 不等 paddle，也不等 NumPy 与 pydantic。"""
+    result = run_python(
+        f"import runpy, sys\nsys.argv = ['tools/{name}.py', '--help']\n"
+        f"try:\n    runpy.run_path('tools/{name}.py', run_name='__main__')\n"
+        "except SystemExit as error:\n    print(error.code)\n"
+        "print({'paddle', 'numpy', 'pydantic', 'matplotlib', 'torch'} & set(sys.modules))"
+    )
+    *text, code, heavy = result.out.splitlines()
+    assert (code, heavy) == ("0", "set()"), result.err
+    assert any("--debug" in line for line in text)
+    assert any("\u4e00" <= character <= "\u9fff" for character in "".join(text))
+
+
+def test_tools_are_found():
+    assert {"train", "eval", "predict"} <= set(TOOLS)
+
+
+def test_error_in_a_real_process(run_tool):
+    result = run_tool("train", "-c", "configs/lenet.yml", "-o", "model.name=lenat")
+    assert fails(result) == "configs/lenet.yml：model.name 没有名为 lenat 的网络；你是不是想写 lenet？"
+    assert result.out == ""
+
+
+def test_debug_shows_the_traceback(run_tool):
+    result = run_tool("train", "-c", "none.yml", "--debug")
+    assert result.code == 1
+    assert (
+        "Traceback" in result.err and "paddle_notes.errors.UserError: 找不到配置文件 none.yml" in result.err
+    )
+
+
+def test_console_in_gbk(run_tool, output):
+    """中文 Windows 的控制台：GBK 里没有的字符换成 ?，不出错。"""
+    message = fails(run_tool("train", "-c", "🙂.yml", encoding="gbk"))
+    assert message == "找不到配置文件 ?.yml"
+    folder = output / "输出🙂"
+    result = run_tool("train", "-c", LENET, "--dry_run", "-o", f"output_dir={folder}", encoding="gbk")
+    assert result.code == 0, result.err
+    assert "[Train] epoch 1/1 step 2/2 loss" in result.out
+    assert f"检查点：{output / '输出?' / 'best'}" in result.out
+    assert str(folder) in (folder / "train.log").read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize(
+    ("error", "expected"),
+    [
+        (UserError("说明"), "说明"),
+        (KeyboardInterrupt(), "已中断"),
+        (OSError(errno.ENOSPC, "x"), "磁盘已满，写不进文件"),
+        (OSError(errno.ENOSPC, "x", "a.txt"), "磁盘已满，写不进 a.txt"),
+        (OSError(errno.EFBIG, "x"), "超过了允许的大小"),
+        (PermissionError(errno.EACCES, "x", "a.txt"), "没有权限读写 a.txt"),
+        (OSError(errno.EROFS, "x", "a.txt"), "只读"),
+        (NotADirectoryError(errno.ENOTDIR, "x", "a/b"), "a/b 的上一级是文件"),
+        (FileExistsError(errno.EEXIST, "x", "a"), "错误：a 已存在，而且不是文件夹"),
+        (FileNotFoundError(errno.ENOENT, "x", "a"), "找不到 a"),
+        (IsADirectoryError(errno.EISDIR, "x", "a"), "a 是文件夹"),
+        (OSError(errno.EIO, "硬件错误", "a"), "读写 a 时出错：硬件错误"),
+    ],
+)
+def test_errors_become_one_sentence(error, expected, capsys, monkeypatch):
+    def main(argv):
+        raise error
+
+    monkeypatch.setattr("sys.argv", ["tools/x.py"])
+    with pytest.raises(SystemExit) as stopped:
+        cli.run(main)
+    captured = capsys.readouterr()
+    assert stopped.value.code == 2 and captured.out == ""
+    assert captured.err.startswith("错误：") and expected in captured.err
+    monkeypatch.setattr("sys.argv", ["tools/x.py", "--debug"])
+    with pytest.raises(type(error)):
+        cli.run(main)
+
+
+def test_defects_are_not_hidden(monkeypatch):
+    """不是用户的错就照常抛出，不伪装成一句中文。"""
+
+    def main(argv):
+        raise ZeroDivisionError
+
+    monkeypatch.setattr("sys.argv", ["tools/x.py"])
+    with pytest.raises(ZeroDivisionError):
+        cli.run(main)
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows 的引号规则不同")
+def test_printed_commands_survive_the_shell():
+    words = ["-c", "a b.yml", "-o", "data.path=$HOME;x", "it's"]
+    assert shlex.split(cli.command("/x/tools/train.py", *words)) == ["python", "tools/train.py", *words]
