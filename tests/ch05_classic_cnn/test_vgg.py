@@ -11,6 +11,7 @@ import paddle.nn.functional as F
 import pytest
 from paddle import nn
 
+from paddle_notes import models
 from paddle_notes.ch05_classic_cnn import vgg
 from paddle_notes.ch05_classic_cnn.vgg import CONFIGURATIONS, VGG, make_features, vgg11, vgg13, vgg16, vgg19
 from paddle_notes.runtime import seed_everything
@@ -109,7 +110,7 @@ def pair(request):
     with pytest.MonkeyPatch.context() as patch:  # 反正要抄成它的参数，不花时间初始化
         patch.setattr(VGG, "reset_parameters", lambda self: None)
         nn.initializer.set_global_initializer(nn.initializer.Constant(0.0))
-        ours = vgg16(num_classes=10, batch_norm=request.param, dropout=0.0)
+        ours = models.build("vgg16", num_classes=10, batch_norm=request.param, dropout=0.0)
         nn.initializer.set_global_initializer(None)
     for layer in theirs.sublayers():
         if isinstance(layer, nn.Dropout):
