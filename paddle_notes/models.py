@@ -93,11 +93,15 @@ def build(name: str, **options: Any) -> nn.Layer:
 
     import paddle
 
+    from paddle_notes import fast_conv
+
     with paddle.utils.unique_name.guard():
         try:
-            return constructor(name)(**options)
+            model = constructor(name)(**options)
         except ValueError as error:
             raise UserError(f"造不出网络 {name}：{error}") from error
+    fast_conv.speed_up(model)
+    return model
 
 
 def build_from_config(config, info: dict) -> tuple[nn.Layer, dict[str, Any]]:

@@ -79,7 +79,7 @@ def run_tool():
             cwd=cwd,
             env={**os.environ, "PYTHONIOENCODING": encoding},
             capture_output=True,
-            timeout=120,
+            timeout=600,
         )
         return Result(done.returncode, done.stdout.decode(encoding), done.stderr.decode(encoding))
 
@@ -97,7 +97,7 @@ def run_python():
             env={**(os.environ if env is None else env), "PYTHONIOENCODING": "utf-8"},
             capture_output=True,
             encoding="utf-8",
-            timeout=120,
+            timeout=600,
         )
         return Result(done.returncode, done.stdout, done.stderr)
 

@@ -1,8 +1,158 @@
-"""数一数网络的参数。"""
+"""网络的账：每层的输出形状、参数个数、乘加次数、输出占的内存。"""
 
 from __future__ import annotations
+
+import math
+import unicodedata
+from pathlib import Path
+from typing import NamedTuple
+
+MAX_BARS = 36  # 图里至多画几条；层数更多时按名字的前几段合并成阶段
 
 
 def count_parameters(model) -> int:
     """可训练参数的个数。批量归一化的滑动均值与方差不算，它们不由梯度更新。"""
     return sum(parameter.size for parameter in model.parameters() if not parameter.stop_gradient)
+
+
+class Row(NamedTuple):
+    """表里的一行：一层的一次调用。"""
+
+    name: str  # 在网络里的名字，如 features.0
+    kind: str  # 类名，如 Conv2D
+    shape: tuple[int, ...] | None  # 输出的形状；推理时用不到的层（如辅助分类器）没有
+    parameters: int  # 可训练参数的个数
+    macs: int  # 卷积与全连接层的乘加次数
+    activation_bytes: int  # 输出占的字节数；与输入共用内存的（如展平）是 0
+
+
+def layer_table(model, input_shape: list[int]) -> list[Row]:
+    """用全零的输入 ``input_shape``（含批的一维）推理一次，按执行的次序记下每一层。
+
+    一次乘加（MAC）是一次乘法加一次加法。卷积的一个输出要 C_in/groups·k·k 次，全连接的一个输出要
+    in_features 次；偏置、归一化、激活、池化不计。写在 ``forward`` 里的函数（拼接、相加、``F.relu``）
+    不是层，不在表里。
+
+    一层用了几次就有几行，它的参数只算在第一行；推理时用不到的层排在最后。所以各行参数之和就是
+    :func:`count_parameters`。网络的模式、滑动均值与方差、paddle 的随机数状态都不变。
+    """
+    import paddle
+
+    layers = [
+        (name, layer)
+        for name, layer in model.named_sublayers(include_self=True)
+        if not layer.sublayers() or layer.parameters(include_sublayers=False)
+    ]
+    rows, counted = [], set()
+
+    def own_parameters(layer) -> int:
+        new = [p for p in layer.parameters(include_sublayers=False) if id(p) not in counted]
+        counted.update(map(id, new))
+        return sum(p.size for p in new if not p.stop_gradient)
+
+    def make_hook(name: str):
+        def hook(layer, inputs, output):
+            shared = output.data_ptr() == inputs[0].data_ptr()
+            num_bytes = 0 if shared else output.size * output.element_size()
+            shape = tuple(output.shape)
+            parameters = own_parameters(layer)
+            rows.append(
+                Row(name, type(layer).__name__, shape, parameters, count_macs(layer, output), num_bytes)
+            )
+
+        return hook
+
+    modes = [(layer, layer.training) for layer in model.sublayers(include_self=True)]
+    hooks = [layer.register_forward_post_hook(make_hook(name)) for name, layer in layers]
+    model.eval()
+    try:
+        with paddle.no_grad():
+            model(paddle.zeros(input_shape))
+    finally:
+        for hook in hooks:
+            hook.remove()
+        for layer, training in modes:
+            layer.training = training
+    used = {row.name for row in rows}
+    unused = [(name, layer) for name, layer in layers if name not in used]
+    return rows + [
+        Row(name, type(layer).__name__, None, own_parameters(layer), 0, 0) for name, layer in unused
+    ]
+
+
+def count_macs(layer, output) -> int:
+    """``layer`` 算出 ``output`` 要几次乘加；不是卷积与全连接层时为 0。"""
+    from paddle import nn
+
+    if isinstance(layer, nn.Conv2D):
+        return output.size * math.prod(layer.weight.shape[1:])  # 权重 (C_out, C_in/groups, k, k)
+    if isinstance(layer, nn.Linear):
+        return output.size * layer.weight.shape[0]  # 权重 (in_features, out_features)
+    return 0
+
+
+def _width(text: str) -> int:
+    """在终端里占几格：汉字占两格。"""
+    return sum(2 if unicodedata.east_asian_width(char) in "WF" else 1 for char in text)
+
+
+def format_table(rows: list[Row]) -> str:
+    """排成对齐的文字表，最后一行是合计。"""
+    lines = [("层", "类型", "输出形状", "参数", "乘加", "输出 KiB")]
+    for row in rows:
+        shape = "推理时不用" if row.shape is None else str(list(row.shape))
+        numbers = (f"{row.parameters:,}", f"{row.macs:,}", f"{row.activation_bytes / 1024:,.1f}")
+        lines.append((row.name, row.kind, shape, *numbers))
+    parameters, macs, num_bytes = (sum(row[i] for row in rows) for i in (3, 4, 5))
+    lines.append(("合计", "", "", f"{parameters:,}", f"{macs:,}", f"{num_bytes / 1024:,.1f}"))
+    widths = [max(map(_width, column)) for column in zip(*lines)]
+    aligned = []
+    for line in lines:
+        spaces = [" " * (width - _width(cell)) for cell, width in zip(line, widths)]
+        cells = [cell + space for cell, space in zip(line[:3], spaces)]  # 文字靠左，数靠右
+        cells += [space + cell for cell, space in zip(line[3:], spaces[3:])]
+        aligned.append("  ".join(cells))
+    return "\n".join(aligned)
+
+
+def group_rows(rows: list[Row], max_groups: int = MAX_BARS) -> dict[str, tuple[int, int]]:
+    """名字 -> (参数, 乘加)，只含二者不全为 0 的；多于 ``max_groups`` 组时取名字的前几段合并。"""
+    rows = [row for row in rows if row.parameters or row.macs]
+    deepest = max((row.name.count(".") + 1 for row in rows), default=1)
+    for depth in range(deepest, 0, -1):
+        groups: dict[str, tuple[int, int]] = {}
+        for row in rows:
+            name = ".".join(row.name.split(".")[:depth])
+            parameters, macs = groups.get(name, (0, 0))
+            groups[name] = (parameters + row.parameters, macs + row.macs)
+        if len(groups) <= max_groups:
+            break
+    return groups
+
+
+def draw_table(rows: list[Row], picture: Path) -> None:
+    """画两栏横条：左边是各层（或各阶段）的参数，右边是乘加。
+
+    图中用英文，任何机器上都不会因为没有中文字体而显示成方框。
+    """
+    from matplotlib.figure import Figure  # 不经 pyplot：不挑后端，也不留全局状态
+    from matplotlib.ticker import EngFormatter, MaxNLocator
+
+    groups = group_rows(rows)
+    compact = EngFormatter(places=1)
+    figure = Figure(figsize=(9, 1.2 + 0.24 * len(groups)), layout="constrained")
+    left, right = figure.subplots(1, 2, sharey=True)
+    panels = ((left, "trainable parameters", 0, "tab:blue"), (right, "multiply-adds (MACs)", 1, "tab:orange"))
+    for axes, title, index, color in panels:
+        values = [group[index] for group in groups.values()]
+        bars = axes.barh(range(len(groups)), values, color=color)
+        labels = [compact(value) if value >= 1000 else str(value) for value in values]
+        axes.bar_label(bars, labels, padding=2, fontsize=8)
+        axes.set_title(f"{title}: {sum(values):,}", fontsize=10)
+        axes.set_xlim(0, 1.18 * max([*values, 1]))  # 给条形末端的数字留地方
+        axes.xaxis.set_major_locator(MaxNLocator(4))
+        axes.xaxis.set_major_formatter(EngFormatter())
+        axes.grid(axis="x", alpha=0.3)
+    left.set_yticks(range(len(groups)), groups, fontsize=8)
+    left.invert_yaxis()  # 输入在上，输出在下
+    figure.savefig(picture, dpi=100, format="png")

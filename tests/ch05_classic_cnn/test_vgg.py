@@ -164,13 +164,16 @@ def test_equals_paddle_vision_when_training(pair):
 # ---------------------------------------------------------------- 初始化、丢弃、学得会
 
 
-def test_starts_from_he():
+def test_initialisation():
+    """He 初始化：标准差 √(2/扇入)；最后一层的标准差是 0.01。"""
     seed_everything(0)
-    for layer in vgg11(num_classes=10, image_size=32).sublayers():
+    model = vgg11(num_classes=10, image_size=32)
+    for layer in model.sublayers():
         if isinstance(layer, (nn.Conv2D, nn.Linear)):
             weight = layer.weight.numpy()
             fan_in = weight[0].size if isinstance(layer, nn.Conv2D) else weight.shape[0]
-            assert abs(weight.std() / (2 / fan_in) ** 0.5 - 1) < 4 / (2 * weight.size) ** 0.5
+            expected = 0.01 if layer is model.classifier[-1] else (2 / fan_in) ** 0.5
+            assert abs(weight.std() / expected - 1) < 4 / (2 * weight.size) ** 0.5
             assert not layer.bias.numpy().any()
 
 

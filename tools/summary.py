@@ -1,0 +1,116 @@
+"""列出一个网络每层的输出形状、参数个数、乘加次数与内存。
+
+    python tools/summary.py --model vgg16
+    python tools/summary.py --model vgg16 -o model.image_size=32 model.batch_norm=true
+    python tools/summary.py -c configs/lenet.yml --image lenet.png
+
+--model 给出网络的名字，没有用 -o 写出的选项取构造函数的默认值，也就是论文的设置；
+-c 给出配置，图像大小、通道数、类别数随它的数据而定，就是训练时的那个网络。
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+from pathlib import Path
+
+from paddle_notes import cli
+
+
+def parse_args(argv: list[str] | None):
+    from paddle_notes import models
+
+    parser = cli.Parser(prog="summary.py", description=__doc__)
+    parser.add_argument(
+        "-c", "--config", default=argparse.SUPPRESS, metavar="FILE", help="配置文件，见 configs/"
+    )
+    parser.add_argument("--model", type=models.check_name, metavar="NAME", help="网络的名字，如 vgg16")
+    parser.add_argument(
+        "-o",
+        "--override",
+        action="extend",
+        nargs="+",
+        default=[],
+        metavar="KEY=VALUE",
+        help="改一项设置，如 model.image_size=32；可以写多个",
+    )
+    parser.add_argument("--image", type=Path, metavar="PNG", help="另把各层的参数与乘加画成图")
+    parser.add_argument("--json", action="store_true", help="以 JSON 输出")
+    parser.set_defaults(device="cpu")  # 只推理一张图
+    return parser.parse_args(argv)
+
+
+def build_named(name: str, overrides: list[str]):
+    """照名字造网络，返回网络与一张图的形状。不限定图像大小的网络（如 ResNet）默认用 224。"""
+    import inspect
+
+    from pydantic import ValidationError
+
+    from paddle_notes import models
+    from paddle_notes.config import ModelConfig, apply_override
+    from paddle_notes.errors import UserError, explain
+
+    tree = {"model": {"name": name}}
+    for override in overrides:
+        apply_override(tree, override)
+    if set(tree) != {"model"}:
+        raise UserError("与 --model 合用的 -o 只能改网络的选项，例如 -o model.image_size=32")
+    try:
+        config = ModelConfig.model_validate(tree["model"])
+    except ValidationError as error:
+        first = error.errors()[0]
+        raise UserError(f"model.{'.'.join(map(str, first['loc']))} {explain(first)}") from error
+    options = config.options()
+    parameters = inspect.signature(models.constructor(config.name)).parameters
+    if "image_size" in parameters:
+        image_size = options.get("image_size", parameters["image_size"].default)
+    else:
+        image_size = options.pop("image_size", 224)
+    in_channels = options.get("in_channels", parameters["in_channels"].default)
+    return models.build(config.name, **options), [1, in_channels, image_size, image_size]
+
+
+def build_configured(path: str, overrides: list[str]):
+    """照配置造网络，与 train.py 造的相同；返回网络与一张图的形状。"""
+    from paddle_notes import models
+    from paddle_notes.config import load_config
+    from paddle_notes.data import build_data
+
+    config = load_config(path, overrides)
+    _, valid_data = build_data(config.data, config.seed)
+    info = valid_data.info()
+    model, _ = models.build_from_config(config.model, info)
+    image_size = info["preprocess"]["image_size"]
+    return model, [1, info["preprocess"]["in_channels"], image_size, image_size]
+
+
+def main(argv: list[str] | None = None) -> int:
+    args = parse_args(argv)
+    from paddle_notes import runtime
+    from paddle_notes.errors import UserError
+
+    if (args.model is None) == (not hasattr(args, "config")):
+        raise UserError("请给出 --model 网络的名字 或 -c 配置文件，二者之一")
+    runtime.prepare(args.device)
+
+    from paddle_notes.analysis.summary import draw_table, format_table, layer_table
+
+    if args.model is not None:
+        model, input_shape = build_named(args.model, args.override)
+    else:
+        model, input_shape = build_configured(args.config, cli.overrides(args))
+    rows = layer_table(model, input_shape)
+    if args.json:
+        totals = {key: sum(getattr(row, key) for row in rows) for key in rows[0]._fields[3:]}
+        layers = [row._asdict() for row in rows]
+        print(json.dumps({"input_shape": input_shape, "total": totals, "layers": layers}))
+    else:
+        print(f"输入 {input_shape}")
+        print(format_table(rows))
+    if args.image is not None:
+        draw_table(rows, args.image)
+    return 0
+
+
+if __name__ == "__main__":
+    cli.run(main)
