@@ -1,1 +1,1 @@
-"""第 5 章 经典卷积网络：LeNet、VGG。"""
+"""第 5 章 经典卷积网络：LeNet、AlexNet、VGG、NiN。"""
