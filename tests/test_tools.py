@@ -15,14 +15,16 @@ import paddle
 import pytest
 from PIL import Image
 
-from paddle_notes import cli
+from paddle_notes import cli, models
+from paddle_notes.analysis.summary import count_parameters
 from paddle_notes.config import load_config
-from paddle_notes.engine.checkpoint import read_arrays, read_state
+from paddle_notes.engine.checkpoint import load_weights, read_arrays, read_state
 from paddle_notes.engine.folder import FILES, VDL, claim_folder, read_summary
 from paddle_notes.errors import UserError
 
 ROOT = Path(__file__).resolve().parent.parent
-CONFIGS = sorted((ROOT / "configs").rglob("*.yml"))
+CONFIGS = sorted((ROOT / "configs").glob("*.yml"))
+FULL_CONFIGS = sorted((ROOT / "configs" / "full").glob("*.yml"))
 LENET = ROOT / "configs" / "lenet.yml"
 TOOLS = [
     file.stem for file in sorted((ROOT / "tools").glob("*.py")) if "cli.run(main)" in file.read_text("utf-8")
@@ -67,11 +69,6 @@ def fails(result) -> str:
 def test_dry_run_of_every_config(path, tool, output):
     config = load_config(path)
     overrides = ["data.batch_size=4", f"output_dir={output}"]
-    if config.data.name != "mnist5k":  # 测试不下载数据，用大小相同的数字代替
-        size = config.data.image_size or {"mnist": 28, "fashion_mnist": 28, "cifar10": 32}.get(
-            config.data.name, 224
-        )
-        overrides += ["data.name=mnist5k", "data.path=null", f"data.image_size={size}"]
     result = tool("train", "-c", path, "--dry_run", "-o", *overrides)
     assert result.code == 0, result.text
     assert set(files(output)) == {*FILES, f"{VDL}/vdlrecords.train.log"}
@@ -79,6 +76,30 @@ def test_dry_run_of_every_config(path, tool, output):
     assert (summary["status"], summary["dry_run"], summary["step"]) == ("finished", True, 2)
     assert summary["model"] == config.model.name
     claim_folder(output)  # 试运行不挡住以后的运行
+
+
+# 要下载的数据集 -> 类别数与图像本来的边长
+DOWNLOADED = {
+    "mnist": (10, 28),
+    "fashion_mnist": (10, 28),
+    "cifar10": (10, 32),
+    "flowers102": (102, 224),
+    "folder": (1000, 224),
+}
+
+
+@pytest.mark.parametrize("path", FULL_CONFIGS, ids=lambda path: path.stem)
+def test_full_configs_fit_their_data(path):
+    """测试不下载数据，所以不能试运行；网络、类别数与图像大小应配得上。"""
+    config = load_config(path)
+    num_classes, size = DOWNLOADED[config.data.name]
+    channels = 1 if "mnist" in config.data.name else 3
+    preprocess = {"in_channels": channels, "image_size": config.data.image_size or size}
+    with paddle.LazyGuard():  # 只定形状，不花时间初始化
+        model, _ = models.build_from_config(
+            config.model, {"num_classes": num_classes, "preprocess": preprocess}
+        )
+    assert count_parameters(model) > 100_000
 
 
 # ---------------------------------------------------------------- 训练
@@ -356,9 +377,6 @@ def test_predict_a_folder(trained, pictures, mnist5k, tool):
     found = answers(result)
     names = ["0.png", "1.bmp", "2.tif", "sub/4.png", "sub/5.gif", "三.png"]
     assert list(found) == [str(pictures / name) for name in names]
-
-    from paddle_notes import models
-    from paddle_notes.engine.checkpoint import load_weights
 
     model = models.build(**read_state(trained / "best")["model"])
     load_weights(model, trained / "best")
