@@ -78,12 +78,13 @@ def run_ours(config, steps: int) -> list[float]:
 
 def run_bare(config, steps: int) -> list[float]:
     """张量已在内存里的前向、反向、更新。"""
+    model, train_data, _ = prepare(config)  # 在导入 paddle 之前
+
     import paddle.nn.functional as F
 
     from paddle_notes.engine.evaluate import to_tensors
     from paddle_notes.engine.optim import build_optimizer
 
-    model, train_data, _ = prepare(config)
     optimizer = build_optimizer(config.optimizer, model)
     batches = [to_tensors(batch) for batch in full_batches(train_data, config)]
     model.train()
