@@ -1,0 +1,279 @@
+"""按路径读的数据集：IDX、CIFAR-10、Flowers-102、类别文件夹。小的假文件由测试现造；
+
+设了环境变量 PADDLE_NOTES_TEST_DATA 时，也读那个文件夹里的真实数据。
+"""
+
+from __future__ import annotations
+
+import gzip
+import io
+import os
+import pickle
+import struct
+import tarfile
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from paddle_notes.config import parse_config
+from paddle_notes.data import build_data
+from paddle_notes.errors import UserError
+
+REAL = Path(os.environ.get("PADDLE_NOTES_TEST_DATA", "没有设"))
+needs_real = pytest.mark.skipif(not REAL.is_dir(), reason="没有设 PADDLE_NOTES_TEST_DATA")
+
+
+def read(name: str, path: Path, **options):
+    tree = {"model": {"name": "lenet"}, "data": {"name": name, "path": str(path), "batch_size": 4, **options}}
+    return build_data(parse_config(tree).data, seed=0)
+
+
+# ---------------------------------------------------------------- IDX
+
+
+def write_idx(file: Path, array: np.ndarray) -> None:
+    header = bytes([0, 0, 8, array.ndim]) + struct.pack(f">{array.ndim}I", *array.shape)
+    content = header + array.astype(np.uint8).tobytes()
+    file.write_bytes(gzip.compress(content) if file.suffix == ".gz" else content)
+
+
+@pytest.fixture(params=["", ".gz"])
+def idx_folder(tmp_path, request):
+    generator = np.random.default_rng(0)
+    for prefix, count in (("train", 10), ("t10k", 6)):
+        images = generator.integers(0, 256, (count, 28, 28))
+        write_idx(tmp_path / f"{prefix}-images-idx3-ubyte{request.param}", images)
+        write_idx(tmp_path / f"{prefix}-labels-idx1-ubyte{request.param}", np.arange(count) % 10)
+    return tmp_path
+
+
+@pytest.mark.parametrize("name", ["mnist", "fashion_mnist"])
+def test_idx(idx_folder, name):
+    train, valid = read(name, idx_folder)
+    assert (train.num_samples, valid.num_samples) == (10, 6)
+    expected = np.random.default_rng(0).integers(0, 256, (10, 28, 28))
+    assert np.array_equal(train.dataset.images[:, 0], expected)
+    assert valid.dataset.labels.tolist() == [0, 1, 2, 3, 4, 5]
+    assert train.info()["num_classes"] == 10
+
+
+def test_idx_truncated(idx_folder):
+    file = next(idx_folder.glob("train-images*"))
+    file.write_bytes(file.read_bytes()[:-100])
+    with pytest.raises(UserError, match="不完整"):
+        read("mnist", idx_folder)
+
+
+def test_idx_foreign_file(idx_folder):
+    file = next(idx_folder.glob("train-labels*"))
+    file.write_bytes(b"hello, world")
+    with pytest.raises(UserError, match="不是 IDX 文件"):
+        read("mnist", idx_folder)
+
+
+def test_idx_missing(tmp_path):
+    with pytest.raises(UserError, match="找不到"):
+        read("mnist", tmp_path)
+
+
+def test_idx_images_and_labels_disagree(idx_folder):
+    file = next(idx_folder.glob("train-labels*"))
+    write_idx(file, np.arange(9))
+    with pytest.raises(UserError, match="对不上"):
+        read("mnist", idx_folder)
+
+
+# ---------------------------------------------------------------- CIFAR-10
+
+
+def write_cifar(file: Path, members: dict[str, bytes]) -> Path:
+    with tarfile.open(file, "w:gz") as archive:
+        for name, content in members.items():
+            member = tarfile.TarInfo(f"cifar-10-batches-py/{name}")
+            member.size = len(content)
+            archive.addfile(member, io.BytesIO(content))
+    return file
+
+
+def cifar_batch(seed: int) -> tuple[np.ndarray, bytes]:
+    data = np.random.default_rng(seed).integers(0, 256, (5, 3072), dtype=np.uint8)
+    return data, pickle.dumps({b"data": data, b"labels": [0, 1, 2, 3, 9]}, protocol=2)
+
+
+def test_cifar10(tmp_path):
+    (first, one), (_, two), (_, test) = (cifar_batch(seed) for seed in range(3))
+    members = {"data_batch_1": one, "data_batch_2": two, "test_batch": test, "batches.meta": b"junk"}
+    train, valid = read("cifar10", write_cifar(tmp_path / "c.tar.gz", members))
+    assert (train.num_samples, valid.num_samples) == (10, 5)
+    assert np.array_equal(train.dataset.images[:5], first.reshape(5, 3, 32, 32))  # 先红、再绿、再蓝
+    assert valid.dataset.labels.tolist() == [0, 1, 2, 3, 9]
+
+
+class Payload:
+    def __init__(self, target: Path):
+        self.target = target
+
+    def __reduce__(self):
+        return Path.touch, (self.target,)
+
+
+def test_cifar10_does_not_execute_pickles(tmp_path):
+    target = tmp_path / "executed"
+    members = {"data_batch_1": pickle.dumps(Payload(target)), "test_batch": cifar_batch(0)[1]}
+    with pytest.raises(UserError, match="不允许的内容"):
+        read("cifar10", write_cifar(tmp_path / "c.tar.gz", members))
+    assert not target.exists()
+
+
+def test_cifar10_bad_archive(tmp_path):
+    file = tmp_path / "c.tar.gz"
+    with pytest.raises(UserError, match="找不到"):
+        read("cifar10", file)
+    file.write_bytes(b"not a tar")
+    with pytest.raises(UserError, match="不是 CIFAR-10 的压缩包"):
+        read("cifar10", file)
+    write_cifar(file, {"data_batch_1": cifar_batch(0)[1]})
+    with pytest.raises(UserError, match="没有 data_batch_1 与 test_batch"):
+        read("cifar10", file)
+
+
+# ---------------------------------------------------------------- 类别文件夹
+
+
+def save(
+    file: Path, color: tuple[int, int, int], size: tuple[int, int] = (20, 12), mode: str = "RGB"
+) -> None:
+    file.parent.mkdir(parents=True, exist_ok=True)
+    Image.new("RGB", size, color).convert(mode).save(file)
+
+
+@pytest.fixture
+def photos(tmp_path):
+    for number in range(10):
+        save(tmp_path / "猫" / f"{number}.png", (number, 0, 0))
+        save(tmp_path / "狗" / f"{number}.jpg", (0, 200, 0), mode="L" if number == 0 else "RGB")
+    (tmp_path / "猫" / "说明.txt").write_text("不是图像", encoding="utf-8")
+    return tmp_path
+
+
+def test_folder_splits_by_class(photos):
+    train, valid = read("folder", photos, image_size=16)
+    assert train.info()["class_names"] == ["狗", "猫"]
+    assert np.bincount(train.dataset.labels).tolist() == [8, 8]
+    assert np.bincount(valid.dataset.labels).tolist() == [2, 2]
+    reds = [part.dataset.images[part.dataset.labels == 1, 0, 0, 0] for part in (train, valid)]
+    assert sorted(np.concatenate(reds).tolist()) == list(range(10))  # 不重、不漏
+    again = read("folder", photos, image_size=16)[1]
+    assert np.array_equal(again.dataset.images, valid.dataset.images)
+
+
+def test_folder_crops_from_load_size(photos):
+    train, valid = read("folder", photos, image_size=8, load_size=12)
+    assert train.dataset.images.shape == (16, 3, 12, 12)
+    assert next(train.epoch())[0].shape == next(valid.epoch())[0].shape == (4, 3, 8, 8)
+    with pytest.raises(UserError, match="不应小于"):
+        read("folder", photos, image_size=8, load_size=6)
+
+
+def test_folder_with_train_and_valid(tmp_path):
+    for part, count in (("train", 3), ("val", 2)):
+        for name in ("a", "b"):
+            for number in range(count):
+                save(tmp_path / part / name / f"{number}.png", (9, 9, 9))
+    train, valid = read("folder", tmp_path, image_size=8)
+    assert (train.num_samples, valid.num_samples) == (6, 4)
+    save(tmp_path / "val" / "c" / "0.png", (9, 9, 9))
+    with pytest.raises(UserError, match=r"这一类在 .* 里没有"):
+        read("folder", tmp_path, image_size=8)
+
+
+def test_folder_larger_than_memory_is_read_when_used(photos, monkeypatch):
+    whole = [batch[0] for batch in read("folder", photos, image_size=16)[1].epoch()]
+    monkeypatch.setattr("paddle_notes.data.images.MEMORY_LIMIT", 100)
+    valid = read("folder", photos, image_size=16)[1]
+    assert not isinstance(valid.dataset.images, np.ndarray)
+    assert all(np.array_equal(a, b[0]) for a, b in zip(whole, valid.epoch(), strict=True))
+
+
+def test_folder_errors(tmp_path, photos):
+    with pytest.raises(UserError, match="找不到文件夹"):
+        read("folder", tmp_path / "没有")
+    (photos / "鸟").mkdir()
+    with pytest.raises(UserError, match="没有图像"):
+        read("folder", photos)
+    save(photos / "鸟" / "1.png", (0, 0, 0))
+    with pytest.raises(UserError, match="只有一张图像"):
+        read("folder", photos)
+    (photos / "鸟" / "2.png").write_bytes(b"broken")
+    with pytest.raises(UserError, match=r"读不了图像 .*2\.png"):
+        read("folder", photos)
+
+
+def test_folder_needs_a_path():
+    tree = {"model": {"name": "lenet"}, "data": {"name": "folder"}}
+    with pytest.raises(UserError, match=r"data\.path"):
+        build_data(parse_config(tree).data, seed=0)
+
+
+# ---------------------------------------------------------------- Flowers-102
+
+
+@pytest.fixture
+def flowers(tmp_path):
+    from scipy.io import savemat
+
+    with tarfile.open(tmp_path / "102flowers.tgz", "w:gz") as archive:
+        for number in range(1, 7):
+            stream = io.BytesIO()
+            Image.new("RGB", (30, 20), (number * 20, 0, 0)).save(stream, "PNG")
+            member = tarfile.TarInfo(f"jpg/image_{number:05d}.jpg")
+            member.size = stream.tell()
+            archive.addfile(member, io.BytesIO(stream.getvalue()))
+    savemat(tmp_path / "imagelabels.mat", {"labels": [[102, 5, 5, 1, 2, 3]]})
+    savemat(tmp_path / "setid.mat", {"trnid": [[1, 3, 5]], "valid": [[2, 6]], "tstid": [[4]]})
+    return tmp_path
+
+
+def test_flowers102(flowers):
+    train, valid = read("flowers102", flowers, image_size=16)
+    assert train.dataset.labels.tolist() == [101, 4, 1]  # 文件里从 1 数起
+    assert valid.dataset.labels.tolist() == [4, 2]
+    assert train.dataset.images[:, 0, 0, 0].tolist() == [20, 60, 100]
+    assert train.info()["num_classes"] == 102
+
+
+def test_flowers102_incomplete(flowers):
+    from scipy.io import savemat
+
+    savemat(flowers / "setid.mat", {"trnid": [[1, 3]], "valid": [[2, 7]], "tstid": [[4]]})
+    with pytest.raises(UserError, match=r"缺少 1 张图像，如 image_00007\.jpg"):
+        read("flowers102", flowers, image_size=16)
+    (flowers / "imagelabels.mat").unlink()
+    with pytest.raises(UserError, match="找不到"):
+        read("flowers102", flowers, image_size=16)
+
+
+# ---------------------------------------------------------------- 真实数据
+
+
+@needs_real
+def test_real_fashion_mnist():
+    train, valid = read("fashion_mnist", REAL / "fashion-mnist")
+    assert np.bincount(train.dataset.labels).tolist() == [6000] * 10
+    assert np.bincount(valid.dataset.labels).tolist() == [1000] * 10
+    pixels = train.dataset.images / 255
+    preprocess = train.dataset.preprocess
+    assert abs(pixels.mean() - preprocess.mean[0]) < 1e-4
+    assert abs(pixels.std() - preprocess.std[0]) < 1e-4
+
+
+@needs_real
+def test_real_cifar10():
+    file = next((REAL / "cifar-10").glob("*.tar.gz"))
+    train, valid = read("cifar10", file)
+    assert (train.num_samples, valid.num_samples) == (10_000, 2_000)
+    assert train.dataset.images.shape[1:] == (3, 32, 32)
+    pixels = train.dataset.images.mean((0, 2, 3)) / 255
+    assert np.abs(pixels - train.dataset.preprocess.mean).max() < 0.01
