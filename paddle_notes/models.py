@@ -80,7 +80,16 @@ def resolve_options(name: str, options: dict[str, Any]) -> dict[str, Any]:
             resolved[key] = TypeAdapter(parameter.annotation).validate_python(value)
         except ValidationError as error:
             raise UserError(f"model.{key} {explain(error.errors()[0])}") from error
+        check_range(key, resolved[key])
     return resolved
+
+
+def check_range(key: str, value: Any) -> None:
+    """选项里的整数都是个数或大小，至少为 1；dropout 是概率，小于 1。"""
+    if type(value) is int and value < 1:
+        raise UserError(f"model.{key} 应为正整数，得到 {value}")
+    if key == "dropout" and not 0 <= value < 1:
+        raise UserError(f"model.dropout 应在 0 与 1 之间（不含 1），得到 {value}")
 
 
 def build(name: str, **options: Any) -> nn.Layer:

@@ -186,3 +186,17 @@ def test_looking_up_names_does_not_import_paddle(run_python):
     )
     result = run_python(code)
     assert result.out.splitlines() == ["没有名为 vgg61 的网络；你是不是想写 vgg16？", "set()"], result.err
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"dropout": "1.5"}, "model.dropout 应在 0 与 1 之间"),
+        ({"dropout": -0.1}, "model.dropout 应在 0 与 1 之间"),
+        ({"num_classes": 0}, "model.num_classes 应为正整数"),
+        ({"in_channels": -3}, "model.in_channels 应为正整数"),
+    ],
+)
+def test_options_out_of_range(options, message):
+    with pytest.raises(UserError, match=message):
+        models.resolve_options("vgg16", options)

@@ -545,3 +545,26 @@ def test_defects_are_not_hidden(monkeypatch):
 def test_printed_commands_survive_the_shell():
     words = ["-c", "a b.yml", "-o", "data.path=$HOME;x", "it's"]
     assert shlex.split(cli.command("/x/tools/train.py", *words)) == ["python", "tools/train.py", *words]
+
+
+def test_weights_of_another_form_are_refused(tool, output):
+    """两种形式的 LeNet 参数形状相同，只有说明里的设置不同。"""
+    tiny = ["--dry_run", "-o", "data.batch_size=4", f"output_dir={output}"]
+    assert tool("train", "-c", LENET, *tiny).code == 0
+    words = ["-c", LENET, "--weights", output / "best"]
+    result = tool("eval", *words, "-o", "model.form=original")
+    assert result.code == 2 and "网络设置与配置不同" in result.err
+
+
+def test_resume_falls_back_to_best(load_tool, tmp_path):
+    find = load_tool("train").find_checkpoint
+    assert find("auto", tmp_path) is None
+    (tmp_path / "best.json").touch()
+    assert find("auto", tmp_path) == tmp_path / "best"
+    (tmp_path / "last.json").touch()
+    assert find("auto", tmp_path) == tmp_path / "last"
+
+
+def test_expect_names_a_metric_of_the_task(tool, output):
+    result = tool("train", "-c", LENET, "--dry_run", "-o", "expect.metric=f1", f"output_dir={output}")
+    assert result.code == 2 and "expect.metric 应为 accuracy" in result.err

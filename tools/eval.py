@@ -27,12 +27,13 @@ def main(argv: list[str] | None = None) -> int:
     config = load_config(args.config, cli.overrides(args))
     environment = runtime.prepare(config.runtime.device, config.runtime.threads)
 
-    from paddle_notes.engine.checkpoint import load_weights
+    from paddle_notes.engine.checkpoint import check_model, load_weights
     from paddle_notes.engine.evaluate import evaluate, format_metrics
     from paddle_notes.engine.tasks import build_task
 
     _, valid_data = build_data(config.data, config.seed)
-    model, _ = models.build_from_config(config.model, valid_data.info())
+    model, options = models.build_from_config(config.model, valid_data.info())
+    check_model(args.weights, options)
     load_weights(model, args.weights)
     metrics = evaluate(model, build_task(config.task), valid_data)
     if args.json:

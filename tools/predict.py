@@ -72,6 +72,8 @@ def main(argv: list[str] | None = None) -> int:
     from paddle_notes.engine.checkpoint import load_weights, read_state
 
     state = read_state(args.weights)
+    if not {"model", "data"} <= state.keys():
+        raise UserError(f"{args.weights}.json 里没有网络与数据的说明，请用 tools/train.py 存下的检查点")
     model = models.build(**state["model"])
     load_weights(model, args.weights)
     model.eval()

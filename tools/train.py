@@ -29,10 +29,11 @@ def parse_args(argv: list[str] | None):
 
 
 def find_checkpoint(resume: str | None, folder: Path) -> Path | None:
-    """``--resume`` 指的检查点；auto 而还没有检查点时为 None。"""
+    """``--resume`` 指的检查点；auto 依次找 last 与 best，都没有时为 None。"""
     if resume != "auto":
         return resume and Path(resume)
-    return folder / "last" if (folder / "last.json").exists() else None
+    found = (folder / name for name in ("last", "best") if (folder / f"{name}.json").exists())
+    return next(found, None)
 
 
 def main(argv: list[str] | None = None) -> int:

@@ -102,7 +102,7 @@ class VGG(nn.Layer):
         """He 初始化，使每层输出的方差不随深度衰减。
 
         论文先训练 11 层的网络，再用它的权重初始化更深的网络；He 初始化（2015）出现后不再需要。
-        最后一层取标准差 0.01 的正态分布，使各类的概率一开始大致相等，损失从 ln K 开始。
+        最后一层取标准差 0.01 的正态分布，使各类的概率一开始大致相等，损失从 ln K 附近开始。
         """
         initialize = nn.initializer.KaimingNormal(nonlinearity="relu")
         for layer in self.sublayers():

@@ -130,6 +130,15 @@ def read_state(path: str | Path) -> dict:
     return state
 
 
+def check_model(path: str | Path, model: dict) -> None:
+    """检查点说明里的网络设置与 ``model`` 不同时抛 :class:`UserError`；没有说明文件时不检查。"""
+    path = split_suffix(path)
+    if _file(path, ".json").is_file():
+        saved = read_state(path).get("model", {})
+        if saved != model:
+            raise UserError(f"检查点 {path} 的网络设置与配置不同：{saved}；请用训练它的那份配置")
+
+
 def _missing(path: Path, file: Path) -> str:
     found = sorted(other.with_suffix("") for other in path.parent.glob("*.pdparams"))
     if path.is_dir() and (inner := sorted(path.glob("*.pdparams"))):

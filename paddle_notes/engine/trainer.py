@@ -17,6 +17,7 @@ from paddle_notes.analysis.summary import count_parameters
 from paddle_notes.cli import command, quote
 from paddle_notes.config import Config, dump_config
 from paddle_notes.engine.checkpoint import (
+    check_model,
     copy_checkpoint,
     load_weights,
     read_arrays,
@@ -58,6 +59,8 @@ class Trainer:
         dry_run: bool = False,
         environment: str = "",
     ):
+        if config.expect is not None and config.expect.metric != task.metric:
+            raise UserError(f"expect.metric 应为 {task.metric}，得到 {config.expect.metric}")
         self.model = model
         self.task = task
         self.config = config
@@ -238,8 +241,7 @@ class Trainer:
     def restore(self, path: str | Path) -> None:
         """从检查点恢复网络、优化器与进度。"""
         state = read_state(path)
-        if state.get("model", {}) != self.info.get("model", {}):
-            raise UserError(f"检查点 {path} 的网络设置与配置不同：{state.get('model')}；请用训练它的那份配置")
+        check_model(path, self.info.get("model", {}))
         if state["steps_per_epoch"] != self.steps_per_epoch:
             raise UserError(
                 f"检查点 {path} 每轮 {state['steps_per_epoch']} 步，现在是 {self.steps_per_epoch} 步；"
