@@ -49,6 +49,12 @@ class Parser(argparse.ArgumentParser):
 def add_config_arguments(parser: Parser) -> None:
     """加上 ``-c``、``-o`` 与 ``--device``。"""
     parser.add_argument("-c", "--config", required=True, metavar="FILE", help="配置文件，见 configs/")
+    add_override_argument(parser, "train.epochs=3")
+    parser.add_argument("--device", metavar="DEVICE", help="auto、cpu、gpu 或 gpu:N")
+
+
+def add_override_argument(parser: Parser, example: str) -> None:
+    """加上 ``-o``。"""
     parser.add_argument(
         "-o",
         "--override",
@@ -56,9 +62,8 @@ def add_config_arguments(parser: Parser) -> None:
         nargs="+",
         default=[],
         metavar="KEY=VALUE",
-        help="改一项设置，如 train.epochs=3；可以写多个",
+        help=f"改一项设置，如 {example}；可以写多个",
     )
-    parser.add_argument("--device", metavar="DEVICE", help="auto、cpu、gpu 或 gpu:N")
 
 
 def overrides(args: argparse.Namespace) -> list[str]:

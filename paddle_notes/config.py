@@ -9,22 +9,32 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Union, get_args
 
 import yaml
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Discriminator,
+    Field,
+    Tag,
+    ValidationError,
+    model_validator,
+)
+from pydantic_core import PydanticCustomError
 
-from paddle_notes import data, models
+from paddle_notes import models
 from paddle_notes.errors import UserError, closest, explain, suggestion
 
+Fraction = Annotated[float, Field(ge=0, lt=1)]
 
-def _known_name(kind: str, names: dict) -> AfterValidator:
-    def check(name: str) -> str:
-        if name not in names:
-            raise ValueError(f"没有名为 {name} 的{kind}；{suggestion(name, names)}")
-        return name
 
-    return AfterValidator(check)
+def _known_model(name: str) -> str:
+    if name not in models.MODELS:
+        raise ValueError(f"没有名为 {name} 的网络；{suggestion(name, models.MODELS)}")
+    return name
 
 
 class Section(BaseModel):
@@ -38,7 +48,7 @@ class ModelConfig(Section):
 
     model_config = ConfigDict(extra="allow", protected_namespaces=())
 
-    name: Annotated[str, _known_name("网络", models.MODELS)] = Field(
+    name: Annotated[str, AfterValidator(_known_model)] = Field(
         description="网络的名字，见 paddle_notes/models.py"
     )
     num_classes: int | None = Field(None, gt=0, description="类别数；不写则由数据得到")
@@ -57,11 +67,11 @@ class AugmentConfig(Section):
     flip: bool = Field(False, description="是否以 1/2 的概率左右翻转；数字与文字不应翻转")
 
 
-class DataConfig(Section):
-    """数据。"""
+class ImageData(Section):
+    """图像分类的数据。"""
 
-    name: Annotated[str, _known_name("数据集", data.DATASETS)] = Field(
-        description="数据集的名字，见 paddle_notes/data/__init__.py"
+    name: Literal["mnist5k", "mnist", "fashion_mnist", "cifar10", "flowers102", "folder"] = Field(
+        description="数据集的名字"
     )
     path: str | None = Field(None, description="数据所在的文件或文件夹；自带的数据集不需要")
     image_size: int | None = Field(
@@ -72,14 +82,171 @@ class DataConfig(Section):
     )
     batch_size: int = Field(64, gt=0, description="一批的样本数")
     augment: AugmentConfig = Field(AugmentConfig(), description="训练时的图像增广")
+    normalize: bool = Field(True, description="是否减均值、除以标准差；false 时输入是 0 到 255 的原始像素")
+    shuffle_labels: bool = Field(False, description="是否打乱训练标签：网络没有可学的规律，用来检查别处是否泄漏")
 
 
-class TaskConfig(Section):
-    """任务：一批数据的损失与指标怎么算。"""
+class TableData(Section):
+    """表格数据：一行一个样本，预测一个数。"""
+
+    name: Literal["synthetic_linear", "house_price"] = Field(description="数据集的名字")
+    path: str | None = Field(
+        None, description="house_price 的 CSV（Kaggle 的形式）；不写则用随 mlxtend 安装的波士顿房价"
+    )
+    target: str = Field("SalePrice", description="CSV 中要预测的一列")
+    num_folds: int = Field(5, ge=2, description="把数据分成几折，用其中一折作验证")
+    fold: int = Field(0, ge=0, description="用第几折作验证，从 0 起")
+    batch_size: int = Field(32, gt=0, description="一批的样本数")
+
+
+class SeriesData(Section):
+    """时间序列：由前 window 个值预测下一个值。"""
+
+    name: Literal["sunspots", "co2", "series"] = Field(description="数据集的名字")
+    path: str | None = Field(None, description="series 的 CSV 文件")
+    target: str | None = Field(None, description="CSV 中要预测的一列；不写则用最后一列")
+    window: int = Field(24, gt=0, description="用前多少个值作输入")
+    period: int = Field(1, gt=0, description="季节的长度，用于季节性朴素预测：一个周期之前的值；1 为坚持法")
+    difference: bool = Field(False, description="是否预测与上一个值之差，适合有趋势的序列")
+    valid_fraction: float = Field(0.2, gt=0, lt=1, description="最后多大的一部分作验证")
+    batch_size: int = Field(32, gt=0, description="一批的样本数")
+
+
+class TextData(Section):
+    """文本分类的数据。"""
+
+    name: Literal["reviews", "imdb", "text_table"] = Field(description="数据集的名字")
+    path: str | None = Field(None, description="imdb 的压缩包，或 text_table 的 CSV、TSV 文件")
+    text_column: str = Field("text", description="text_table 中文本的一列")
+    label_column: str = Field("label", description="text_table 中标签的一列")
+    tokenizer: Literal["jieba", "char", "word"] = Field(
+        "jieba", description="怎样切成词元：jieba 分词、逐字、按空白与标点"
+    )
+    max_length: int = Field(64, gt=0, description="至多取多少个词元，更长的截断")
+    min_count: int = Field(2, gt=0, description="训练部分里至少出现几次才进词表")
+    max_tokens: int = Field(20000, gt=2, description="词表至多多大")
+    batch_size: int = Field(64, gt=0, description="一批的样本数")
+
+
+class LanguageData(Section):
+    """语言模型的数据：由前面的字符预测下一个字符。"""
+
+    name: Literal["newspaper", "text", "verse"] = Field(description="数据集的名字")
+    path: str | None = Field(None, description="text 的 UTF-8 文本文件，或 verse 的 JSON、文本文件")
+    length: int = Field(64, gt=0, description="一段的字符数，也是截断反向传播的长度")
+    carry: bool = Field(True, description="相邻两批是否首尾相接，供循环网络接着用上一批的状态")
+    max_chars: int | None = Field(None, gt=100, description="只用文本开头的多少个字符；不写则全用")
+    min_count: int = Field(2, gt=0, description="训练部分里至少出现几次才进字表")
+    valid_fraction: float = Field(0.1, gt=0, lt=1, description="最后多大的一部分作验证")
+    batch_size: int = Field(32, gt=0, description="一批有几段")
+
+
+class CaptionData(Section):
+    """看图说话的数据：由 MNIST 数字拼成的图像与描述它的句子。"""
+
+    name: Literal["caption_digits"] = Field(description="数据集的名字")
+    num_train: int = Field(8000, gt=0, description="训练图像的张数")
+    num_valid: int = Field(1000, gt=0, description="验证图像的张数")
+    batch_size: int = Field(64, gt=0, description="一批的样本数")
+
+
+class PairData(Section):
+    """成对的文本：由一句生成另一句。"""
+
+    name: Literal["chinese_dates", "pairs"] = Field(description="数据集的名字")
+    path: str | None = Field(None, description="pairs 的文件：一行一对，以制表符分开，其余列不用")
+    num_train: int = Field(20000, gt=0, description="chinese_dates 每轮造多少个训练样本")
+    num_valid: int = Field(1000, gt=0, description="chinese_dates 的验证样本数")
+    max_length: int = Field(48, gt=2, description="至多多少个词元，更长的句对不用")
+    min_count: int = Field(2, gt=0, description="训练部分里至少出现几次才进词表")
+    valid_fraction: float = Field(0.05, gt=0, lt=1, description="pairs 中多大的一部分作验证")
+    batch_size: int = Field(64, gt=0, description="一批的样本数")
+
+
+class ClassificationTask(Section):
+    """分类：交叉熵损失与准确率。"""
 
     name: Literal["classification"] = Field("classification", description="任务的名字")
     label_smoothing: float = Field(0.0, ge=0, lt=1, description="标签平滑系数 ε，0 为不平滑")
     aux_weight: float = Field(0.3, ge=0, description="辅助分类器的损失的权重，只用于 GoogLeNet 这样的网络")
+
+
+class HingeTask(Section):
+    """分类：多类合页损失，即线性支持向量机。L2 惩罚就是 optimizer.weight_decay。"""
+
+    name: Literal["hinge"] = Field(description="任务的名字")
+    margin: float = Field(1.0, gt=0, description="间隔：正确类别的得分至少要高出这么多")
+
+
+class RegressionTask(Section):
+    """回归：预测一个数，损失是均方误差，指标是均方根误差（目标原来的单位）。"""
+
+    name: Literal["regression"] = Field(description="任务的名字")
+
+
+class LanguageTask(Section):
+    """语言模型：每个位置的交叉熵；指标是困惑度与每字符比特数。"""
+
+    name: Literal["language_model"] = Field(description="任务的名字")
+
+
+class CaptionTask(Section):
+    """看图说话：训练时逐字预测，验证时生成整句并看是否全对。"""
+
+    name: Literal["caption"] = Field(description="任务的名字")
+
+
+class TranslationTask(Section):
+    """序列到序列：训练时逐字预测，验证时贪心解码并看整句是否全对。"""
+
+    name: Literal["translation"] = Field(description="任务的名字")
+    label_smoothing: float = Field(0.0, ge=0, lt=1, description="标签平滑系数 ε，0 为不平滑")
+
+
+class AdversarialTask(Section):
+    """生成对抗：判别器与生成器交替更新。"""
+
+    name: Literal["adversarial"] = Field(description="任务的名字")
+    judge: str | None = Field(None, description="评判样本的分类网络的检查点，如 output/lenet/best；不写则现训练一个")
+    num_samples: int = Field(1000, gt=1, description="每次评估生成多少个样本")
+
+
+def _one_of(what: str, *sections: type[Section], default: str | None = None) -> Any:
+    """几种节中的一种，由 ``name`` 决定是哪一种；没有写 ``name`` 时取 ``default``。"""
+    owner = {name: section for section in sections for name in get_args(section.model_fields["name"].annotation)}
+
+    def name_of(tree: Any) -> Any:
+        return tree.get("name", default) if isinstance(tree, dict) else getattr(tree, "name", None)
+
+    def check(tree: Any) -> Any:
+        name = name_of(tree)
+        if isinstance(tree, dict) and name is None:
+            raise PydanticCustomError("missing_name", "missing")
+        if isinstance(tree, (dict, Section)) and name not in owner:
+            raise PydanticCustomError(
+                "unknown_name", "{text}", {"text": f"没有名为 {name} 的{what}；{suggestion(str(name), owner)}"}
+            )
+        return tree
+
+    def tag(tree: Any) -> str:
+        return owner[name_of(tree)].__name__ if isinstance(tree, (dict, Section)) else sections[0].__name__
+
+    union = Union[tuple(Annotated[section, Tag(section.__name__)] for section in sections)]  # noqa: UP007
+    return Annotated[union, Discriminator(tag), BeforeValidator(check)]
+
+
+DATA_SECTIONS = (ImageData, TableData, SeriesData, TextData, LanguageData, CaptionData, PairData)
+TASK_SECTIONS = (
+    ClassificationTask,
+    HingeTask,
+    RegressionTask,
+    LanguageTask,
+    CaptionTask,
+    TranslationTask,
+    AdversarialTask,
+)
+DataConfig = _one_of("数据集", *DATA_SECTIONS)
+TaskConfig = _one_of("任务", *TASK_SECTIONS, default="classification")
 
 
 class OptimizerConfig(Section):
@@ -89,13 +256,16 @@ class OptimizerConfig(Section):
     lr: float = Field(0.1, gt=0, description="学习率的最大值")
     momentum: float = Field(0.9, ge=0, lt=1, description="动量系数，只用于 momentum")
     weight_decay: float = Field(0.0, ge=0, description="权重衰减系数；偏置与归一化的参数不衰减")
-    schedule: Literal["constant", "cosine", "step"] = Field(
-        "constant", description="学习率预热之后不变、按余弦降到 0、或分几级降低"
+    schedule: Literal["constant", "cosine", "step", "noam"] = Field(
+        "constant",
+        description="学习率预热之后不变、按余弦降到 0、分几级降低、或与步数的平方根成反比（noam）",
     )
     milestones: list[Annotated[float, Field(gt=0, lt=1)]] = Field(
         [0.5, 0.75], description="step 的里程碑，占总步数的比例，每过一个学习率乘以 0.1"
     )
     warmup: float = Field(0.0, ge=0, lt=1, description="预热占总步数的比例，学习率在其间从 0 线性升到 lr")
+    betas: tuple[Fraction, Fraction] = Field((0.9, 0.999), description="adam 与 adamw 的两个滑动平均系数")
+    clip_norm: float | None = Field(None, gt=0, description="全部梯度的总范数超过它时按比例缩小；不写则不裁剪")
 
 
 class TrainConfig(Section):
@@ -109,8 +279,24 @@ class ExpectConfig(Section):
     """预期：跑完后说明结果是否在内。只作提示，不影响退出状态。"""
 
     metric: str = Field("accuracy", description="验证指标的名字")
-    at_least: float = Field(description="指标的下界")
+    at_least: float | None = Field(None, description="指标的下界，用于越大越好的指标")
+    at_most: float | None = Field(None, description="指标的上界，用于越小越好的指标")
     minutes: float = Field(gt=0, description="在 2 核 CPU 上大约要几分钟，仅供参考")
+
+    @model_validator(mode="after")
+    def one_bound(self) -> ExpectConfig:
+        if (self.at_least is None) == (self.at_most is None):
+            raise ValueError("at_least 与 at_most 要写且只写一个")
+        return self
+
+    def bound(self) -> str:
+        """写成 ``accuracy ≥ 0.97``。"""
+        sign, value = ("≥", self.at_least) if self.at_most is None else ("≤", self.at_most)
+        return f"{self.metric} {sign} {value:g}"
+
+    def holds(self, value: float) -> bool:
+        """指标取 ``value`` 是否在预期之内。"""
+        return value >= self.at_least if self.at_most is None else value <= self.at_most
 
 
 class RuntimeConfig(Section):
@@ -132,7 +318,7 @@ class Config(Section):
     seed: int = Field(0, ge=0, lt=2**31, description="随机种子：初始化、次序、增广、丢弃法都由它决定")
     model: ModelConfig
     data: DataConfig
-    task: TaskConfig = TaskConfig()
+    task: TaskConfig = ClassificationTask()
     optimizer: OptimizerConfig = OptimizerConfig()
     train: TrainConfig = TrainConfig()
     expect: ExpectConfig | None = None
@@ -232,22 +418,36 @@ def apply_override(tree: dict, override: str) -> None:
     tree[parts[-1]] = value
 
 
-def all_keys(section: type[BaseModel] = Config, prefix: str = "") -> dict[str, Any]:
-    """模式中全部的键，写成 ``optimizer.lr`` 的样子 -> 它的 pydantic 字段。"""
-    keys = {}
+def sections_in(annotation: Any) -> list[type[Section]]:
+    """一个字段的注解里出现的各节。"""
+    if isinstance(annotation, type) and issubclass(annotation, Section):
+        return [annotation]
+    return [section for part in get_args(annotation) for section in sections_in(part)]
+
+
+def all_keys(section: type[Section] = None, prefix: str = "") -> list[tuple[str, type[Section], Any]]:
+    """模式中全部的键：(写成 ``optimizer.lr`` 的样子, 所在的节, 它的 pydantic 字段)。
+
+    ``data`` 与 ``task`` 各有几种节，同一个键（如 ``data.path``）可以出现几次。
+    """
+    section = section or Config
+    keys = []
     for name, field in section.model_fields.items():
-        keys[prefix + name] = field
-        inner = [field.annotation, *getattr(field.annotation, "__args__", ())]
-        for part in inner:
-            if isinstance(part, type) and issubclass(part, BaseModel):
-                keys.update(all_keys(part, f"{prefix}{name}."))
+        keys.append((prefix + name, section, field))
+        for inner in sections_in(field.annotation):
+            keys += all_keys(inner, f"{prefix}{name}.")
     return keys
 
 
-def _closest_key(unknown: str) -> str:
-    """与一个不认识的键最接近的键：先找别处的同名键，再找同一节里相似的。"""
+def _closest_key(unknown: str, owner: str | None) -> str:
+    """与一个不认识的键最接近的键：先找别处的同名键，再找同一节里相似的。
+
+    ``owner`` 是写错的键所在的那一种 ``data`` 或 ``task`` 的名字，别的种类不必看。
+    """
     parent, _, name = unknown.rpartition(".")
-    keys = all_keys()
+    kinds = {section.__name__ for section in (*DATA_SECTIONS, *TASK_SECTIONS)}
+    others = kinds - {owner} if owner else set()
+    keys = [key for key, section, _ in all_keys() if section.__name__ not in others]
     elsewhere = [key for key in keys if key.rpartition(".")[2] == name]
     if elsewhere:
         return f"你是不是想写 {elsewhere[0]}？"
@@ -259,9 +459,15 @@ def _closest_key(unknown: str) -> str:
 def _describe(error: ValidationError, source: str) -> str:
     errors = error.errors()
     first = errors[0]
-    key = ".".join(str(part) for part in first["loc"])
+    kinds = {section.__name__ for section in (*DATA_SECTIONS, *TASK_SECTIONS)}
+    owner = next((part for part in first["loc"] if part in kinds), None)
+    key = ".".join(str(part) for part in first["loc"] if part not in kinds)
     if first["type"] == "extra_forbidden":
-        message = f"不认识的键 {key}；{_closest_key(key)}"
+        message = f"不认识的键 {key}；{_closest_key(key, owner)}"
+    elif first["type"] == "missing_name":
+        message = f"{key}.name 没有给出"
+    elif first["type"] == "unknown_name":
+        message = f"{key}.name {first['msg']}"
     elif key == "runtime.device":
         message = f"runtime.device 应为 auto、cpu、gpu 或 gpu:N，得到 {first['input']!r}"
     else:

@@ -17,6 +17,10 @@ if TYPE_CHECKING:
     from paddle import nn
 
 MODELS: dict[str, str] = {
+    "linear_regression": "paddle_notes.ch02_linear_models.linear_regression:LinearRegression",
+    "softmax_regression": "paddle_notes.ch02_linear_models.softmax_regression:SoftmaxRegression",
+    "svm": "paddle_notes.ch02_linear_models.svm:LinearSVM",
+    "mlp": "paddle_notes.ch03_neural_networks.mlp:MLP",
     "lenet": "paddle_notes.ch05_classic_cnn.lenet:LeNet",
     "alexnet": "paddle_notes.ch05_classic_cnn.alexnet:alexnet",
     "alexnet_one_tower": "paddle_notes.ch05_classic_cnn.alexnet:alexnet_one_tower",
@@ -43,6 +47,14 @@ MODELS: dict[str, str] = {
     "densenet169": "paddle_notes.ch06_modern_cnn.densenet:densenet169",
     "densenet201": "paddle_notes.ch06_modern_cnn.densenet:densenet201",
     "densenet40": "paddle_notes.ch06_modern_cnn.densenet:densenet40",
+    "squeezenet1_0": "paddle_notes.ch06_modern_cnn.squeezenet:squeezenet1_0",
+    "squeezenet1_1": "paddle_notes.ch06_modern_cnn.squeezenet:squeezenet1_1",
+    "mobilenet_v1": "paddle_notes.ch06_modern_cnn.mobilenet_v1:MobileNetV1",
+    "mobilenet_v2": "paddle_notes.ch06_modern_cnn.mobilenet_v2:MobileNetV2",
+    "shufflenet_v2_x0_5": "paddle_notes.ch06_modern_cnn.shufflenet_v2:shufflenet_v2_x0_5",
+    "shufflenet_v2_x1_0": "paddle_notes.ch06_modern_cnn.shufflenet_v2:shufflenet_v2_x1_0",
+    "shufflenet_v2_x1_5": "paddle_notes.ch06_modern_cnn.shufflenet_v2:shufflenet_v2_x1_5",
+    "shufflenet_v2_x2_0": "paddle_notes.ch06_modern_cnn.shufflenet_v2:shufflenet_v2_x2_0",
 }
 
 
@@ -116,15 +128,18 @@ def build(name: str, **options: Any) -> nn.Layer:
 def build_from_config(config, info: dict) -> tuple[nn.Layer, dict[str, Any]]:
     """照 ``config``（ModelConfig）与数据的说明造网络，返回网络与它的完整选项（含 name）。
 
-    类别数、通道数、图像边长随数据而定；配置里写了而与数据不符是 :class:`UserError`。
+    ``info["facts"]`` 里的选项（类别数、图像边长、词表大小……）随数据而定；
+    配置里写了而与数据不符是 :class:`UserError`。
     """
-    options = config.options()
-    facts = {"num_classes": info["num_classes"], **info["preprocess"]}
+    options, facts = config.options(), info["facts"]
     accepted = inspect.signature(constructor(config.name)).parameters
-    for key in ("num_classes", "in_channels", "image_size"):
-        if key in options and options[key] != facts[key]:
-            raise UserError(f"model.{key} 是 {options[key]}，数据却是 {facts[key]}；请删去它，它随数据而定")
+    for key, value in facts.items():
+        if key in options and str(options[key]) != str(value):
+            raise UserError(f"model.{key} 是 {options[key]}，数据却是 {value}；请删去它，它随数据而定")
         if key in accepted:
-            options[key] = facts[key]
+            options[key] = value
+    required = [key for key, parameter in accepted.items() if parameter.default is parameter.empty]
+    if next(iter(facts)) not in accepted or not set(required) <= set(options):
+        raise UserError(f"网络 {config.name} 用不了这种数据（{info['kind']}）；请换一个网络，或换一个数据集")
     options = resolve_options(config.name, options)
     return build(config.name, **options), {"name": config.name, **options}

@@ -135,16 +135,16 @@ def make_config(output):
 @pytest.fixture(scope="session")
 def mnist5k():
     """真的数据：4,000 张训练、1,000 张验证。"""
-    from paddle_notes.config import DataConfig
+    from paddle_notes.config import ImageData
     from paddle_notes.data.mnist5k import load
 
-    return load(DataConfig(name="mnist5k"))
+    return load(ImageData(name="mnist5k"))
 
 
 @pytest.fixture(scope="session")
 def make_data():
-    """``make_data(channels, size)``：合成的一小份数据，40 张训练、20 张验证，返回两份 Batches。"""
-    from paddle_notes.data.batches import Batches
+    """``make_data(channels, size)``：合成的一小份数据，40 张训练、20 张验证，返回两份 ImageBatches。"""
+    from paddle_notes.data.batches import ImageBatches
     from paddle_notes.data.images import ImageSet, Preprocess
 
     def make(channels: int = 1, size: int = 28, batch_size: int = 8, num_train: int = 40, seed: int = 0):
@@ -155,8 +155,8 @@ def make_data():
             pixels = generator.integers(0, 256, (count, channels, size, size), dtype="uint8")
             return ImageSet(pixels, generator.integers(0, 10, count), tuple("0123456789"), preprocess)
 
-        train = Batches(images(num_train), batch_size, training=True, seed=seed, shift=2)
-        return train, Batches(images(20), batch_size)
+        train = ImageBatches(images(num_train), batch_size, training=True, seed=seed, shift=2)
+        return train, ImageBatches(images(20), batch_size)
 
     return make
 

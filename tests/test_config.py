@@ -10,15 +10,19 @@ import yaml
 from pydantic import ValidationError
 
 from paddle_notes.config import (
+    DATA_SECTIONS,
+    TASK_SECTIONS,
     Config,
-    Section,
     all_keys,
     apply_override,
     dump_config,
     load_config,
     parse_config,
     read_yaml,
+    sections_in,
 )
+from paddle_notes.data import DATASETS
+from paddle_notes.engine.tasks import TASKS
 from paddle_notes.errors import UserError, closest, suggestion
 
 CONFIGS = sorted((Path(__file__).parent.parent / "configs").rglob("*.yml"))
@@ -76,17 +80,25 @@ def test_dump_is_complete_but_never_overwrites(write):
 
 
 def test_every_field_has_a_chinese_description():
-    for key, field in all_keys().items():
-        types = [field.annotation, *get_args(field.annotation)]
-        section = [part for part in types if isinstance(part, type) and issubclass(part, Section)]
-        described = section[0].__doc__ if section else field.description
-        assert any("\u4e00" <= character <= "\u9fff" for character in described), key
+    for key, _, field in all_keys():
+        described = [section.__doc__ for section in sections_in(field.annotation)] or [field.description]
+        for text in described:
+            assert any("\u4e00" <= character <= "\u9fff" for character in text), key
 
 
 def test_all_keys_reach_every_level():
-    assert {"seed", "model.name", "data.augment.shift", "expect.at_least", "runtime.threads"} <= set(
-        all_keys()
-    )
+    keys = {key for key, _, _ in all_keys()}
+    assert {"seed", "model.name", "data.augment.shift", "data.window", "task.margin", "runtime.threads"} <= keys
+
+
+def test_every_data_set_has_a_section():
+    names = [name for section in DATA_SECTIONS for name in get_args(section.model_fields["name"].annotation)]
+    assert sorted(names) == sorted(DATASETS)
+
+
+def test_every_task_has_a_section():
+    names = [name for section in TASK_SECTIONS for name in get_args(section.model_fields["name"].annotation)]
+    assert sorted(names) == sorted(TASKS)
 
 
 # ---------------------------------------------------------------- 类型由模式决定
@@ -232,7 +244,7 @@ def test_unknown_key_in_the_file_names_the_file(write):
         ("model.name=VGG16", "model.name 没有名为 VGG16 的网络；你是不是想写 vgg16？"),
         ("data.name=mnist5", "data.name 没有名为 mnist5 的数据集；你是不是想写 mnist5k？"),
         ("optimizer.name=adm", "optimizer.name 没有 'adm' 这种取值；你是不是想写 adam？"),
-        ("optimizer.schedule=x", "可用的有：constant、cosine、step"),
+        ("optimizer.schedule=x", "可用的有：constant、cosine、noam、step"),
         ("task.name=clasification", "你是不是想写 classification？"),
         ("train.epochs=abc", "train.epochs 应为整数，得到 'abc'"),
         ("train.epochs=1.5", "train.epochs 应为整数，得到 '1.5'"),

@@ -15,7 +15,12 @@ CASES = [  # 输入通道，输出通道，边长，nn.Conv2D 的其余参数
     (16, 4, 9, {"kernel_size": 3, "padding": 2, "dilation": 2}),
     (3, 6, 28, {"kernel_size": 5, "padding": 2}),  # 展开后不大：逐张相乘
     (1, 4, 31, {"kernel_size": 7, "stride": 2, "padding": 3}),
+    (12, 12, 6, {"kernel_size": 3, "padding": 1, "groups": 12}),  # 逐通道：一个通道乘一次
+    (12, 12, 7, {"kernel_size": 3, "padding": 1, "stride": 2, "groups": 12}),
+    (6, 6, 1, {"kernel_size": 3, "padding": 1, "groups": 6}),
+    (6, 6, 8, {"kernel_size": (3, 5), "stride": (2, 1), "padding": (0, 2), "dilation": (2, 1), "groups": 6}),
     (20, 6, 6, {"kernel_size": 1}),  # 交给 paddle
+    (12, 12, 9, {"kernel_size": 3, "padding": 1, "groups": 12}),
     (16, 8, 8, {"kernel_size": 3, "padding": 1, "groups": 2}),
     (40, 4, 40, {"kernel_size": 3, "padding": 1}),
 ]

@@ -94,11 +94,10 @@ def test_full_configs_fit_their_data(path):
     config = load_config(path)
     num_classes, size = DOWNLOADED[config.data.name]
     channels = 1 if "mnist" in config.data.name else 3
-    preprocess = {"in_channels": channels, "image_size": config.data.image_size or size}
+    size = config.data.image_size or size
+    facts = {"in_channels": channels, "image_size": size, "num_classes": num_classes}
     with paddle.LazyGuard():  # 只定形状，不花时间初始化
-        model, _ = models.build_from_config(
-            config.model, {"num_classes": num_classes, "preprocess": preprocess}
-        )
+        model, _ = models.build_from_config(config.model, {"kind": "image", "facts": facts})
     assert count_parameters(model) > 100_000
 
 

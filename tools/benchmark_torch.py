@@ -37,8 +37,7 @@ def build_torch(config, info: dict) -> nn.Module:
     """与 ``config``（ModelConfig）同样的网络；没有 PyTorch 版时抛 :class:`UserError`。"""
     from paddle_notes.models import resolve_options
 
-    options = {**config.options(), "num_classes": info["num_classes"]}
-    options |= {key: info["preprocess"][key] for key in ("in_channels", "image_size")}
+    options = {**config.options(), **info["facts"]}
     options = resolve_options(config.name, options)
     if config.name == "lenet":
         return lenet(**options)

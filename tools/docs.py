@@ -55,24 +55,34 @@ def quote(file: str, *names: str) -> None:
 
 
 def config_table() -> None:
-    """由配置的模式写出“键、类型、默认值、含义”的表。"""
+    """由配置的模式写出“键、类型、默认值、含义”的表；data 与 task 的每一种各有一张。"""
     import cog
-    from pydantic import BaseModel
 
-    from paddle_notes.config import all_keys
+    from paddle_notes.config import DATA_SECTIONS, TASK_SECTIONS, AugmentConfig, all_keys, sections_in
 
-    cog.outl("\n| 键 | 类型 | 默认值 | 含义 |\n|---|---|---|---|")
-    for key, field in all_keys().items():
-        if field.description is None:
-            continue  # 一节的名字，没有值
-        if field.is_required():
-            default = "必须写"
-        elif isinstance(field.default, BaseModel):
-            continue
-        else:
-            default = "不写" if field.default in (None, "") else f"`{str(field.default).lower()}`"
-        cog.outl(f"| `{key}` | {_type_name(field.annotation)} | {default} | {field.description} |")
+    kinds = {section: "data" for section in (*DATA_SECTIONS, AugmentConfig)}
+    kinds.update({section: "task" for section in TASK_SECTIONS})
+    head = "\n| 键 | 类型 | 默认值 | 含义 |\n|---|---|---|---|"
+    cog.outl(head)
+    keys = [(key, section, field) for key, section, field in all_keys() if not sections_in(field.annotation)]
+    for key, section, field in keys:
+        if section not in kinds:
+            cog.outl(_config_row(key, field))
+    for section in (*DATA_SECTIONS, *TASK_SECTIONS):
+        title = section.__doc__.splitlines()[0].rstrip("。")
+        cog.outl(f"\n### `{kinds[section]}`：{title}\n{head}")
+        for key, owner, field in keys:
+            if owner is section or (owner is AugmentConfig and section.__name__ == "ImageData"):
+                cog.outl(_config_row(key, field))
     cog.outl()
+
+
+def _config_row(key: str, field) -> str:
+    if field.is_required():
+        default = "必须写"
+    else:
+        default = "不写" if field.default in (None, "") else f"`{str(field.default).lower()}`"
+    return f"| `{key}` | {_type_name(field.annotation)} | {default} | {field.description} |"
 
 
 def model_table() -> None:
@@ -92,7 +102,7 @@ def model_table() -> None:
 
 
 def _type_name(annotation) -> str:
-    if getattr(annotation, "__origin__", None) is list:
+    if getattr(annotation, "__origin__", None) in (list, tuple):
         return "若干个数"
     choices = getattr(annotation, "__args__", ())
     names = {int: "整数", float: "数", bool: "true / false", str: "文字"}

@@ -25,15 +25,7 @@ def parse_args(argv: list[str] | None):
         "-c", "--config", default=argparse.SUPPRESS, metavar="FILE", help="配置文件，见 configs/"
     )
     parser.add_argument("--model", type=models.check_name, metavar="NAME", help="网络的名字，如 vgg16")
-    parser.add_argument(
-        "-o",
-        "--override",
-        action="extend",
-        nargs="+",
-        default=[],
-        metavar="KEY=VALUE",
-        help="改一项设置，如 model.image_size=32；可以写多个",
-    )
+    cli.add_override_argument(parser, "model.image_size=32")
     parser.add_argument("--image", type=Path, metavar="PNG", help="另把各层的参数与乘加画成图")
     parser.add_argument("--json", action="store_true", help="以 JSON 输出")
     parser.set_defaults(device="cpu")  # 只推理一张图
@@ -75,13 +67,16 @@ def build_configured(path: str, overrides: list[str]):
     from paddle_notes import models
     from paddle_notes.config import load_config
     from paddle_notes.data import build_data
+    from paddle_notes.errors import UserError
 
     config = load_config(path, overrides)
     _, valid_data = build_data(config.data, config.seed)
     info = valid_data.info()
     model, _ = models.build_from_config(config.model, info)
-    image_size = info["preprocess"]["image_size"]
-    return model, [1, info["preprocess"]["in_channels"], image_size, image_size]
+    if info["kind"] != "image":
+        raise UserError(f"{path} 的输入不是图像，逐层的表只用于图像网络；请换一份配置")
+    in_channels, image_size = info["facts"]["in_channels"], info["facts"]["image_size"]
+    return model, [1, in_channels, image_size, image_size]
 
 
 def main(argv: list[str] | None = None) -> int:

@@ -65,14 +65,16 @@ def main(argv: list[str] | None = None) -> int:
     info = train_data.info()
     model, options = models.build_from_config(config.model, info)
     config.model = ModelConfig(**options)
+    baselines = {} if args.dry_run else valid_data.baselines()
     if args.dry_run:
         config.train.epochs = 1
         train_data, valid_data = FirstBatches(train_data, 2), FirstBatches(valid_data, 2)
     trainer = Trainer(
         model,
-        build_task(config.task),
+        build_task(config.task, info),
         config,
         info={"model": options, "data": info},
+        baselines=baselines,
         dry_run=args.dry_run,
         environment=environment,
     )

@@ -1,6 +1,13 @@
 """数据集：名字 -> 读取函数所在之处。导入本包不会导入 NumPy 与 paddle。
 
-读取函数接受 :class:`~paddle_notes.config.DataConfig`，返回一对 :class:`ImageSet`（训练、验证）。
+读取函数接受 config.data（如 :class:`~paddle_notes.config.ImageData`），返回训练与验证两个数据集，
+数据集的 ``batches(config, training, seed)`` 把它切成批。切好的一份数据有：
+
+- ``len(data)``：一轮有几批；``data.num_samples``：有几个样本；
+- ``data.epoch(e, start)``：第 e 轮从第 start 批起的各批，每批是几个 NumPy 数组；
+- ``data.info()``：造网络、造任务与预测所需的事，可写成 JSON。其中 ``kind`` 是数据的种类，
+  ``facts`` 是由数据决定的网络选项，第一项说明输入（如 in_channels、vocab_size），网络必须接受它；
+- ``data.baselines()``：不训练网络就能得到的对照，名字 -> {指标: 值}，多数数据没有。
 """
 
 from __future__ import annotations
@@ -19,6 +26,8 @@ DATASETS: dict[str, str] = {
     "cifar10": "paddle_notes.data.cifar10:load",
     "flowers102": "paddle_notes.data.flowers102:load",
     "folder": "paddle_notes.data.folder:load",
+    "synthetic_linear": "paddle_notes.data.tables:load_synthetic",
+    "house_price": "paddle_notes.data.tables:load_house_price",
 }
 
 
@@ -38,15 +47,10 @@ class FirstBatches:
 
 
 def build_data(config, seed: int) -> tuple[Batches, Batches]:
-    """照 ``config``（DataConfig）读数据，返回训练与验证两份批。
+    """照 ``config``（config.data）读数据，返回训练与验证两份。
 
     训练数据每个轮次打乱并增广，次序由 ``seed`` 与轮次决定；验证数据按原来的次序、不增广。
     """
-    from paddle_notes.data.batches import Batches
-
     module, function = DATASETS[config.name].split(":")
     train_set, valid_set = getattr(importlib.import_module(module), function)(config)
-    augment = config.augment.model_dump()
-    train = Batches(train_set, config.batch_size, training=True, seed=seed, **augment)
-    valid = Batches(valid_set, config.batch_size)
-    return train, valid
+    return train_set.batches(config, training=True, seed=seed), valid_set.batches(config)

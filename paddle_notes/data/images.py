@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 import numpy as np
 from PIL import Image, ImageOps
 
 from paddle_notes.data.augment import center_crop
+from paddle_notes.data.batches import ImageBatches
 from paddle_notes.errors import UserError
 
 # 不超过这么多字节的图像文件夹一次读进内存，更大的在用到时再读
@@ -116,21 +117,45 @@ class ImageSet:
     class_names: tuple[str, ...]
     preprocess: Preprocess
 
+    def __len__(self) -> int:
+        return len(self.labels)
+
+    def __getitem__(self, index: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """编号为 ``index`` (B,) 的图像 (B, C, H, W) uint8 与标签 (B,)。"""
+        return self.images[index], self.labels[index]
+
     def info(self) -> dict:
         """网络与预测需要知道的事，可写成 JSON。"""
+        preprocess = self.preprocess
         return {
-            "num_classes": len(self.class_names),
+            "kind": "image",
+            "facts": {
+                "in_channels": preprocess.in_channels,
+                "image_size": preprocess.image_size,
+                "num_classes": len(self.class_names),
+            },
             "class_names": list(self.class_names),
-            "preprocess": asdict(self.preprocess),
+            "preprocess": asdict(preprocess),
         }
+
+    def batches(self, config, training: bool = False, seed: int = 0) -> ImageBatches:
+        """照 ``config``（:class:`~paddle_notes.config.ImageData`）切成批。"""
+        if not training:
+            return ImageBatches(self, config.batch_size)
+        dataset = self
+        if config.shuffle_labels:
+            dataset = replace(self, labels=np.random.default_rng([seed, 2]).permutation(self.labels))
+        return ImageBatches(dataset, config.batch_size, True, seed, **config.augment.model_dump())
 
 
 def make_preprocess(config, own_size: int, mean: tuple[float, ...], std: tuple[float, ...]) -> Preprocess:
-    """由 ``config``（DataConfig）与图像本来的边长定出预处理；通道数即 ``mean`` 的个数。"""
+    """由 ``config``（ImageData）与图像本来的边长定出预处理；通道数即 ``mean`` 的个数。"""
     size = config.image_size or own_size
     load_size = config.load_size or size
     if load_size < size:
         raise UserError(f"data.load_size 是 {load_size}，不应小于 data.image_size 的 {size}")
+    if not config.normalize:  # 归一化成为恒等映射：(x/255 − 0)/(1/255) = x
+        mean, std = (0.0,) * len(mean), (1 / 255,) * len(std)
     return Preprocess(in_channels=len(mean), image_size=size, mean=mean, std=std, load_size=load_size)
 
 

@@ -32,14 +32,15 @@ def to_tensors(batch: tuple[np.ndarray, ...]) -> tuple[Tensor, ...]:
 
 @paddle.no_grad()
 def evaluate(model: nn.Layer, task, data) -> dict[str, float]:
-    """在一份数据上求损失与指标的平均，用推理模式。"""
+    """在一份数据上求指标，用推理模式。"""
     model.eval()
+    task.start_epoch()
     meter = Meter()
     for arrays in data.epoch():
         batch = to_tensors(arrays)
         loss, metrics = task.loss(model, batch)
         meter.add({"loss": loss, **metrics}, task.num_samples(batch))
-    return meter.mean()
+    return task.summarize(meter.mean())
 
 
 def format_metrics(metrics: dict[str, float]) -> str:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import shutil
+import subprocess
 from pathlib import Path
 
 from paddle_notes.engine.checkpoint import SUFFIXES, split_suffix, write_json
@@ -78,3 +79,20 @@ def clear_folder(folder: Path) -> None:
 
 def write_summary(folder: Path, summary: dict) -> None:
     write_json(folder / "summary.json", summary)
+
+
+def current_commit() -> str | None:
+    """项目现在的 Git 提交（前 10 位），有没提交的改动时加 ``+``；不是 Git 仓库时为 None。"""
+    root = Path(__file__).resolve().parent.parent.parent
+
+    def git(*args: str) -> str:
+        command = ["git", "-C", str(root), *args]
+        return subprocess.run(command, capture_output=True, text=True, check=True, timeout=10).stdout.strip()
+
+    try:
+        if Path(git("rev-parse", "--show-toplevel")).resolve() != root:
+            return None
+        changed = git("status", "--porcelain", "--untracked-files=no")
+        return git("rev-parse", "--short=10", "HEAD") + ("+" if changed else "")
+    except (OSError, subprocess.SubprocessError):
+        return None

@@ -10,6 +10,7 @@ import struct
 import sys
 from pathlib import Path
 
+import numpy as np
 from tqdm import tqdm
 
 from paddle_notes.engine.folder import VDL
@@ -108,6 +109,12 @@ class RunLog:
             self._vdl.add_scalar(tag, value, step)
         self._vdl.flush()
         logger.info(message)
+
+    def record_pictures(self, pictures: dict[str, np.ndarray], step: int) -> None:
+        """把图写进 VisualDL：名字 -> (H, W, 3) uint8。"""
+        for name, picture in pictures.items():
+            self._vdl.add_image(name, picture, step)
+        self._vdl.flush()
 
     def close(self) -> None:
         self._metrics.close()

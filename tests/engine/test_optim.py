@@ -65,7 +65,7 @@ def network() -> nn.Layer:
 
 def step_with_zero_gradients(model: nn.Layer, **options) -> None:
     """梯度全为 0 的一步：参数的变化只来自权重衰减。"""
-    optimizer = build_optimizer(OptimizerConfig(**options), model)
+    optimizer = build_optimizer(OptimizerConfig(**options), model.parameters())
     (0 * sum(parameter.sum() for parameter in model.parameters() if not parameter.stop_gradient)).backward()
     optimizer.step()
 
@@ -101,7 +101,7 @@ def test_momentum_against_the_formula():
     """v ← μv + g，w ← w − lr·v。"""
     model = nn.Linear(1, 1)
     model.weight.set_value(paddle.to_tensor([[1.0]]))
-    optimizer = build_optimizer(OptimizerConfig(name="momentum", lr=0.25, momentum=0.5), model)
+    optimizer = build_optimizer(OptimizerConfig(name="momentum", lr=0.25, momentum=0.5), model.parameters())
     weight, velocity = 1.0, 0.0
     for _ in range(4):
         (model.weight**2).sum().backward()
@@ -115,7 +115,7 @@ def test_momentum_against_the_formula():
 @pytest.mark.parametrize("name", OPTIMIZERS)
 def test_every_trainable_parameter_is_updated_once(name):
     model = network()
-    optimizer = build_optimizer(OptimizerConfig(name=name), model)
+    optimizer = build_optimizer(OptimizerConfig(name=name), model.parameters())
     trainable = [parameter for parameter in model.parameters() if not parameter.stop_gradient]
     managed = [parameter for group in optimizer._param_groups for parameter in group["params"]]
     assert sorted(p.name for p in managed) == sorted(p.name for p in trainable)
@@ -125,7 +125,7 @@ def test_every_trainable_parameter_is_updated_once(name):
 def test_set_lr_takes_effect(name):
     """训练循环每一步都设学习率；分成几组参数时它也要作用到每一组。"""
     model = network()
-    optimizer = build_optimizer(OptimizerConfig(name=name, lr=0.1), model)
+    optimizer = build_optimizer(OptimizerConfig(name=name, lr=0.1), model.parameters())
     optimizer.set_lr(0.0)
     sum(parameter.sum() for parameter in model.parameters() if not parameter.stop_gradient).backward()
     optimizer.step()
@@ -137,4 +137,4 @@ def test_set_lr_takes_effect(name):
 
 def test_model_without_biases():
     model = nn.Linear(2, 2, bias_attr=False)
-    assert build_optimizer(OptimizerConfig(), model) is not None
+    assert build_optimizer(OptimizerConfig(), model.parameters()) is not None

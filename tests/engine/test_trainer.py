@@ -29,6 +29,9 @@ from paddle_notes.errors import UserError
 from paddle_notes.runtime import seed_everything
 
 
+INFO = {"kind": "image", "facts": {}}
+
+
 def small_network() -> nn.Layer:
     """有批量归一化（带缓冲区）与丢弃法（用随机数）的小网络。"""
     with paddle.utils.unique_name.guard():
@@ -50,7 +53,7 @@ def run(config, data, build=small_network, stop_at: int | None = None, resume=No
         seed_everything(config.seed)
     model = build()
     Path(config.output_dir).mkdir(parents=True, exist_ok=True)
-    trainer = Trainer(model, build_task(config.task), config, **options)
+    trainer = Trainer(model, build_task(config.task, INFO), config, **options)
     train_step = trainer.train_step
 
     def step(batch):
@@ -138,7 +141,7 @@ def test_restored_state_is_what_was_saved(make_config, tiny_data):
     config = make_config()
     stopped = run(config, tiny_data, stop_at=7)
     seed_everything(99)
-    resumed = Trainer(small_network(), build_task(config.task), config)
+    resumed = Trainer(small_network(), build_task(config.task, INFO), config)
     resumed.steps_per_epoch, resumed.total_steps = stopped.steps_per_epoch, stopped.total_steps
     resumed.restore(Path(config.output_dir) / "last")
     assert (resumed.step, resumed.epoch, resumed.best) == (7, 1, stopped.best)
@@ -156,7 +159,7 @@ def test_same_seed_same_run_and_another_seed_another(make_config, tiny_data, out
 def test_interrupt_says_how_to_go_on(make_config, tiny_data, output):
     config = make_config()
     output.mkdir()
-    trainer = Trainer(small_network(), build_task(config.task), config)
+    trainer = Trainer(small_network(), build_task(config.task, INFO), config)
     trainer.stop.requested = True
     with pytest.raises(Interrupted) as caught:
         trainer.fit(*tiny_data)
@@ -437,7 +440,7 @@ def test_best_and_last(make_config, tiny_data, output, monkeypatch):
 
 
 @pytest.mark.parametrize(
-    ("at_least", "inside", "said"), [(0.0, True, "在预期之内"), (1.0, False, "低于预期")]
+    ("at_least", "inside", "said"), [(0.0, True, "在预期之内"), (1.0, False, "不在预期之内")]
 )
 def test_expectation(at_least, inside, said, make_config, tiny_data, output):
     config = make_config(f"expect.at_least={at_least}", "expect.minutes=0.5", "train.epochs=1")
@@ -482,7 +485,7 @@ def test_evaluate_equals_one_big_batch(tiny_data):
     seed_everything(0)
     model, (_, valid) = small_network(), tiny_data
     model.train()
-    found = evaluate(model, Classification(), valid)
+    found = evaluate(model, Classification(INFO), valid)
     assert not model.training
     images, labels = valid.dataset.preprocess.normalize(valid.dataset.images), valid.dataset.labels
     logits = model(paddle.to_tensor(images)).numpy().astype("float64")
@@ -500,7 +503,7 @@ def test_label_smoothing_only_when_training(smoothing):
     onehot = np.eye(3)[[0, 2]]
     for training, epsilon in ((True, smoothing), (False, 0.0)):
         model.train() if training else model.eval()
-        cost, metrics = Classification(smoothing).loss(model, (logits, labels))
+        cost, metrics = Classification(INFO, smoothing).loss(model, (logits, labels))
         target = (1 - epsilon) * onehot + epsilon / 3
         assert cost.item() == pytest.approx(-(target * log_probabilities).sum(1).mean(), rel=1e-6)
         assert metrics["accuracy"].item() == 0.5

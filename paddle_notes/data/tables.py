@@ -1,0 +1,186 @@
+"""表格数据：一行一个样本，目标是一个数。
+
+``synthetic_linear`` 由 y = Xw + b + 噪声造出，w = (2, −3.4)，b = 4.2；``house_price`` 是房价：
+不写 ``data.path`` 时用随 mlxtend 安装的波士顿房价（506 行 13 列），写了则读 Kaggle 形式的 CSV。
+
+缺失、独热、标准化的规则只由训练部分得出，再用到验证部分，见 :class:`Encoder`。
+"""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from paddle_notes.data.batches import Batches
+from paddle_notes.errors import UserError
+
+TRUE_WEIGHT, TRUE_BIAS, NOISE = (2.0, -3.4), 4.2, 0.01
+NUM_SYNTHETIC = 1000
+
+
+@dataclass(frozen=True)
+class Encoder:
+    """把混着数与文字的表变成数的矩阵，规则由训练部分定出。
+
+    数的列：缺失处填训练部分的均值，再减均值、除以标准差；文字的列：独热，缺失自成一类，
+    训练部分没有的取值全为 0。目标也标准化；``log`` 时先取对数，误差便是相对的。
+
+    属性：
+        numeric: 数的列 -> (均值, 标准差)。
+        categories: 文字的列 -> 训练部分里出现过的取值。
+        target: 目标的 (均值, 标准差)。
+        log: 目标是否先取对数。
+    """
+
+    numeric: dict[str, tuple[float, float]]
+    categories: dict[str, list[str]]
+    target: tuple[float, float]
+    log: bool
+
+    @classmethod
+    def fit(cls, table: Any, values: np.ndarray, log: bool) -> Encoder:
+        """由训练部分的表（pandas.DataFrame）与目标 (N,) 定出规则。"""
+        from pandas.api.types import is_numeric_dtype
+
+        numeric, categories = {}, {}
+        for name, column in table.items():
+            if is_numeric_dtype(column):
+                mean, std = float(column.mean()), float(column.std(ddof=0))
+                if np.isfinite(mean):  # 全缺的列不用
+                    numeric[name] = (mean, std if std > 0 else 1.0)
+            else:
+                categories[name] = sorted(column.fillna("").astype(str).unique())
+        values = np.log(values) if log else values
+        return cls(numeric, categories, (float(values.mean()), float(values.std()) or 1.0), log)
+
+    def encode(self, table: Any) -> np.ndarray:
+        """表 → (N, D) float32。"""
+        columns = [
+            (table[name].astype("float64").fillna(mean).to_numpy() - mean) / std
+            for name, (mean, std) in self.numeric.items()
+        ]
+        for name, choices in self.categories.items():
+            text = table[name].fillna("").astype(str).to_numpy()
+            columns += [(text == choice).astype("float64") for choice in choices]
+        return np.stack(columns, axis=1).astype("float32")
+
+    def encode_target(self, values: np.ndarray) -> np.ndarray:
+        """目标 (N,) → 标准化之后的 (N,) float32。"""
+        mean, std = self.target
+        values = np.log(values) if self.log else values
+        return ((values - mean) / std).astype("float32")
+
+
+@dataclass(frozen=True)
+class TableSet:
+    """一份编码之后的表。
+
+    属性：
+        features: (N, D) float32。
+        targets: (N,) float32，标准化之后的目标。
+        encoder: 编码的规则。
+    """
+
+    features: np.ndarray
+    targets: np.ndarray
+    encoder: Encoder
+
+    def __len__(self) -> int:
+        return len(self.targets)
+
+    def __getitem__(self, index: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        return self.features[index], self.targets[index]
+
+    def info(self) -> dict:
+        return {
+            "kind": "table",
+            "facts": {"num_features": self.features.shape[1]},
+            "target_scale": self.encoder.target[1],
+            "encoder": asdict(self.encoder),
+        }
+
+    def baselines(self) -> dict[str, dict[str, float]]:
+        """总是猜训练部分的均值：标准化之后就是猜 0。"""
+        rmse = float(np.sqrt(np.mean(self.targets.astype("float64") ** 2)))
+        return {"总是猜均值": {"rmse": rmse * self.encoder.target[1]}}
+
+    def batches(self, config, training: bool = False, seed: int = 0) -> Batches:
+        return Batches(self, config.batch_size, training, seed)
+
+
+def split_fold(count: int, num_folds: int, fold: int) -> tuple[np.ndarray, np.ndarray]:
+    """打乱后分成 ``num_folds`` 折，返回训练与第 ``fold`` 折的下标。打乱与运行的种子无关。"""
+    if fold >= num_folds:
+        raise UserError(f"data.fold 是 {fold}，应小于 data.num_folds 的 {num_folds}")
+    if count < num_folds:
+        raise UserError(f"只有 {count} 行数据，分不成 {num_folds} 折；请减小 data.num_folds")
+    order = np.random.RandomState(0).permutation(count)
+    folds = np.array_split(order, num_folds)
+    return np.sort(np.concatenate(folds[:fold] + folds[fold + 1 :])), np.sort(folds[fold])
+
+
+def split_table(table: Any, values: np.ndarray, config, log: bool) -> tuple[TableSet, TableSet]:
+    """划分、编码，返回训练与验证两份。"""
+    train, valid = split_fold(len(values), config.num_folds, config.fold)
+    encoder = Encoder.fit(table.iloc[train], values[train], log)
+    if not encoder.numeric and not encoder.categories:
+        raise UserError("表里除了目标没有可用的列")
+    return tuple(
+        TableSet(encoder.encode(table.iloc[index]), encoder.encode_target(values[index]), encoder)
+        for index in (train, valid)
+    )
+
+
+def load_synthetic(config) -> tuple[TableSet, TableSet]:
+    """y = Xw + b + ε，X 是标准正态，ε 的标准差是 0.01。"""
+    import pandas as pd
+
+    if config.path is not None:
+        raise UserError("synthetic_linear 由代码造出，不需要 data.path，请删去它")
+    generator = np.random.RandomState(0)
+    features = generator.standard_normal((NUM_SYNTHETIC, len(TRUE_WEIGHT)))
+    noise = NOISE * generator.standard_normal(NUM_SYNTHETIC)
+    values = features @ np.array(TRUE_WEIGHT) + TRUE_BIAS + noise
+    table = pd.DataFrame(features, columns=[f"x{i + 1}" for i in range(features.shape[1])])
+    return split_table(table, values, config, log=False)
+
+
+def load_house_price(config) -> tuple[TableSet, TableSet]:
+    """房价：目标取对数，误差便是相对的（log-RMSE）。"""
+    if config.path is None:
+        return split_table(*read_boston(), config, log=True)
+    return split_table(*read_csv(Path(config.path), config.target), config, log=True)
+
+
+def read_boston() -> tuple[Any, np.ndarray]:
+    """波士顿房价：506 行 13 列，目标是房价中位数（千美元）。"""
+    import pandas as pd
+    from mlxtend.data import boston_housing_data
+
+    features, values = boston_housing_data()
+    return pd.DataFrame(features, columns=[f"x{i + 1}" for i in range(features.shape[1])]), values
+
+
+def read_csv(path: Path, target: str) -> tuple[Any, np.ndarray]:
+    """读一个 CSV：目标是 ``target`` 一列，名为 Id 的一列不用，NA 与空白是缺失。"""
+    import pandas as pd
+
+    try:
+        table = pd.read_csv(path, encoding="utf-8-sig")
+    except FileNotFoundError:
+        raise UserError(f"找不到 {path}；data.path 应是一个 CSV 文件") from None
+    except UnicodeDecodeError as error:
+        raise UserError(f"{path} 不是 UTF-8 编码，请另存为 UTF-8") from error
+    except (pd.errors.ParserError, pd.errors.EmptyDataError) as error:
+        raise UserError(f"{path} 不是合法的 CSV：{error}") from error
+    if target not in table:
+        names = "、".join(map(str, table.columns[:8]))
+        raise UserError(f"{path} 里没有 {target} 一列，有的是 {names}……；请用 data.target 指明")
+    values = pd.to_numeric(table.pop(target), errors="coerce").to_numpy("float64")
+    bad = ~(values > 0)
+    if bad.any():
+        raise UserError(f"{path} 第 {bad.argmax() + 2} 行的 {target} 不是正数；目标要取对数")
+    return table.drop(columns="Id", errors="ignore"), values
