@@ -117,6 +117,22 @@ def prepare(device: str = "auto", threads: int | None = None) -> str:
     return f"设备 {device}；{'；'.join(done)}" if done else f"设备 {device}"
 
 
+def machine() -> str:
+    """这台机器的一句话说明，如 ``2 核 AMD EPYC，24 GiB``：核数、处理器的系列、内存。"""
+    name = platform.processor() or platform.machine()
+    with contextlib.suppress(OSError):
+        info = Path("/proc/cpuinfo").read_text(encoding="utf-8", errors="replace")
+        if found := re.search(r"^model name\s*:\s*(.+)$", info, re.MULTILINE):
+            name = " ".join(found[1].split()[:2])  # 只要系列：AMD EPYC、Intel(R) Xeon(R)
+    sizes = []
+    with contextlib.suppress(AttributeError, ValueError, OSError):
+        sizes.append(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES"))
+    with contextlib.suppress(OSError, ValueError):  # 容器的配额
+        sizes.append(int(Path("/sys/fs/cgroup/memory.max").read_text(encoding="ascii")))
+    memory = f"，{round(min(sizes) / 2**30)} GiB" if sizes else ""
+    return f"{available_cpus()} 核 {name}{memory}"
+
+
 def seed_everything(seed: int) -> None:
     """设定 Python、NumPy 与 paddle 的随机种子。"""
     import numpy as np

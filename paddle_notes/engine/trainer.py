@@ -32,7 +32,7 @@ from paddle_notes.engine.interrupt import Interrupted, StopSignal
 from paddle_notes.engine.logs import RunLog, format_seconds, logger
 from paddle_notes.engine.optim import build_optimizer, learning_rate
 from paddle_notes.errors import UserError
-from paddle_notes.runtime import seed_everything
+from paddle_notes.runtime import machine, seed_everything
 
 TASK_STATE = "task."  # 检查点里任务的状态的键的前缀
 
@@ -306,6 +306,7 @@ class Trainer:
             "dry_run": self.dry_run,
             "model": self.config.model.name,
             "data": self.config.data.name,
+            "facts": self.info.get("data", {}).get("facts", {}),
             "trainable_parameters": count_parameters(self.model),
             "best": self.best,
             "last": self.last,
@@ -319,6 +320,7 @@ class Trainer:
             "seed": self.config.seed,
             "commit": current_commit(),
             "device": paddle.device.get_device(),
+            "machine": machine(),
             "environment": self.environment,
             "versions": {
                 "paddle_notes": __version__,
