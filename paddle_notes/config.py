@@ -83,7 +83,9 @@ class ImageData(Section):
     batch_size: int = Field(64, gt=0, description="一批的样本数")
     augment: AugmentConfig = Field(AugmentConfig(), description="训练时的图像增广")
     normalize: bool = Field(True, description="是否减均值、除以标准差；false 时输入是 0 到 255 的原始像素")
-    shuffle_labels: bool = Field(False, description="是否打乱训练标签：网络没有可学的规律，用来检查别处是否泄漏")
+    shuffle_labels: bool = Field(
+        False, description="是否打乱训练标签：网络没有可学的规律，用来检查别处是否泄漏"
+    )
 
 
 class TableData(Section):
@@ -172,7 +174,7 @@ class ClassificationTask(Section):
 
 
 class HingeTask(Section):
-    """分类：多类合页损失，即线性支持向量机。L2 惩罚就是 optimizer.weight_decay。"""
+    """分类：多类铰链损失，即线性支持向量机。L2 惩罚就是 optimizer.weight_decay。"""
 
     name: Literal["hinge"] = Field(description="任务的名字")
     margin: float = Field(1.0, gt=0, description="间隔：正确类别的得分至少要高出这么多")
@@ -207,13 +209,17 @@ class AdversarialTask(Section):
     """生成对抗：判别器与生成器交替更新。"""
 
     name: Literal["adversarial"] = Field(description="任务的名字")
-    judge: str | None = Field(None, description="评判样本的分类网络的检查点，如 output/lenet/best；不写则现训练一个")
+    judge: str | None = Field(
+        None, description="评判样本的分类网络的检查点，如 output/lenet/best；不写则现训练一个"
+    )
     num_samples: int = Field(1000, gt=1, description="每次评估生成多少个样本")
 
 
 def _one_of(what: str, *sections: type[Section], default: str | None = None) -> Any:
     """几种节中的一种，由 ``name`` 决定是哪一种；没有写 ``name`` 时取 ``default``。"""
-    owner = {name: section for section in sections for name in get_args(section.model_fields["name"].annotation)}
+    owner = {
+        name: section for section in sections for name in get_args(section.model_fields["name"].annotation)
+    }
 
     def name_of(tree: Any) -> Any:
         return tree.get("name", default) if isinstance(tree, dict) else getattr(tree, "name", None)
@@ -224,7 +230,9 @@ def _one_of(what: str, *sections: type[Section], default: str | None = None) -> 
             raise PydanticCustomError("missing_name", "missing")
         if isinstance(tree, (dict, Section)) and name not in owner:
             raise PydanticCustomError(
-                "unknown_name", "{text}", {"text": f"没有名为 {name} 的{what}；{suggestion(str(name), owner)}"}
+                "unknown_name",
+                "{text}",
+                {"text": f"没有名为 {name} 的{what}；{suggestion(str(name), owner)}"},
             )
         return tree
 
@@ -265,7 +273,9 @@ class OptimizerConfig(Section):
     )
     warmup: float = Field(0.0, ge=0, lt=1, description="预热占总步数的比例，学习率在其间从 0 线性升到 lr")
     betas: tuple[Fraction, Fraction] = Field((0.9, 0.999), description="adam 与 adamw 的两个滑动平均系数")
-    clip_norm: float | None = Field(None, gt=0, description="全部梯度的总范数超过它时按比例缩小；不写则不裁剪")
+    clip_norm: float | None = Field(
+        None, gt=0, description="全部梯度的总范数超过它时按比例缩小；不写则不裁剪"
+    )
 
 
 class TrainConfig(Section):
@@ -425,7 +435,7 @@ def sections_in(annotation: Any) -> list[type[Section]]:
     return [section for part in get_args(annotation) for section in sections_in(part)]
 
 
-def all_keys(section: type[Section] = None, prefix: str = "") -> list[tuple[str, type[Section], Any]]:
+def all_keys(section: type[Section] | None = None, prefix: str = "") -> list[tuple[str, type[Section], Any]]:
     """模式中全部的键：(写成 ``optimizer.lr`` 的样子, 所在的节, 它的 pydantic 字段)。
 
     ``data`` 与 ``task`` 各有几种节，同一个键（如 ``data.path``）可以出现几次。

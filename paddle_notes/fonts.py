@@ -5,7 +5,9 @@ matplotlib 自带的字体没有汉字。Windows、macOS 与装了文泉驿或 N
 
 from __future__ import annotations
 
+import contextlib
 import functools
+from pathlib import Path
 
 # 按优先次序：Windows、macOS、Linux 上常见的中文字体
 CHINESE_FONTS = (
@@ -24,6 +26,8 @@ CHINESE_FONTS = (
     "WenQuanYi Zen Hei",
     "Droid Sans Fallback",
 )
+# 这些字体的文件名里有的字
+FILE_NAMES = ("cjk", "sourcehan", "wqy", "droidsansfallback", "msyh", "simhei", "pingfang", "hiragino", "heiti")
 
 
 @functools.cache
@@ -32,7 +36,15 @@ def chinese_font() -> str | None:
     import matplotlib
     from matplotlib import font_manager
 
-    installed = {font.name for font in font_manager.fontManager.ttflist}
+    manager = font_manager.fontManager
+    known = {font.fname for font in manager.ttflist}
+    if not any(font.name in CHINESE_FONTS for font in manager.ttflist):
+        # matplotlib 只在第一次使用时查找字体，之后装的要自己加进来
+        for path in font_manager.findSystemFonts():
+            if path not in known and any(part in Path(path).name.lower() for part in FILE_NAMES):
+                with contextlib.suppress(RuntimeError):  # 坏的字体文件
+                    manager.addfont(path)
+    installed = {font.name for font in manager.ttflist}
     name = next((name for name in CHINESE_FONTS if name in installed), None)
     if name is not None:
         matplotlib.rcParams["font.family"] = [name, "DejaVu Sans"]  # 缺的字形（如 −）由后者补上

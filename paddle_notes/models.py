@@ -21,6 +21,7 @@ MODELS: dict[str, str] = {
     "softmax_regression": "paddle_notes.ch02_linear_models.softmax_regression:SoftmaxRegression",
     "svm": "paddle_notes.ch02_linear_models.svm:LinearSVM",
     "mlp": "paddle_notes.ch03_neural_networks.mlp:MLP",
+    "kernel_stack": "paddle_notes.ch04_convolution.kernel_stack:KernelStack",
     "lenet": "paddle_notes.ch05_classic_cnn.lenet:LeNet",
     "alexnet": "paddle_notes.ch05_classic_cnn.alexnet:alexnet",
     "alexnet_one_tower": "paddle_notes.ch05_classic_cnn.alexnet:alexnet_one_tower",
@@ -88,6 +89,8 @@ def resolve_options(name: str, options: dict[str, Any]) -> dict[str, Any]:
     resolved = {}
     for key, parameter in parameters.items():
         value = options.get(key, parameter.default)
+        if value is parameter.empty:
+            raise UserError(f"网络 {name} 的选项 model.{key} 没有给出")
         try:
             resolved[key] = TypeAdapter(parameter.annotation).validate_python(value)
         except ValidationError as error:

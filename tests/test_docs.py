@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import argparse
+import inspect
 import re
 import shlex
 import subprocess
@@ -210,7 +211,9 @@ def check_config(args: argparse.Namespace) -> None:
         return
     overrides = [word for word in cli.overrides(args) if not PLACEHOLDER.search(word.partition("=")[0])]
     config = load_config(ROOT / args.config, overrides, getattr(args, "dry_run", False))
-    models.resolve_options(config.model.name, config.model.options())
+    parameters = inspect.signature(models.constructor(config.model.name)).parameters.values()
+    facts = {p.name: 32 for p in parameters if p.default is p.empty}  # 词表大小之类，随数据而定
+    models.resolve_options(config.model.name, {**facts, **config.model.options()})
 
 
 def broken_commands(page: Path, load_tool, monkeypatch) -> list[str]:

@@ -148,6 +148,7 @@ def test_options_given_as_text_are_converted():
         "image_size": 224,
         "batch_norm": False,
         "dropout": 0.25,
+        "large_classifier": True,
     }
 
 

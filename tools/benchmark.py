@@ -70,7 +70,8 @@ def run_ours(config, steps: int) -> list[float]:
         config.output_dir = folder
         config.train.epochs = -(-steps // len(train_data))
         timed = Timed(train_data, min(steps, len(train_data)))
-        Trainer(model, build_task(config.task, train_data.info()), config).fit(timed, FirstBatches(valid_data, 1))
+        task = build_task(config.task, train_data.info())
+        Trainer(model, task, config).fit(timed, FirstBatches(valid_data, 1))
     per_epoch = len(timed) + 1
     epochs = [timed.marks[i : i + per_epoch] for i in range(0, len(timed.marks), per_epoch)]
     return [after - before for marks in epochs for before, after in itertools.pairwise(marks)]

@@ -21,7 +21,9 @@ SEED = 0
 
 def parse_args(argv: list[str] | None):
     parser = cli.Parser(prog="verify.py", description=__doc__)
-    parser.add_argument("topics", nargs="*", metavar="TOPIC", help="题目或章，如 ch03.sigmoid、ch04；不写则全部")
+    parser.add_argument(
+        "topics", nargs="*", metavar="TOPIC", help="题目或章，如 ch03.sigmoid、ch04；不写则全部"
+    )
     parser.add_argument("--json", action="store_true", help="以 JSON 输出")
     return parser.parse_args(argv)
 
@@ -75,7 +77,8 @@ def main(argv: list[str] | None = None) -> int:
         print(f"{name:<36}{numbers}  {verdict}" + (f"  （{result.note}）" if result.note else ""), flush=True)
         for moment in result.moments:
             if not moment.passed:
-                print(f"    {moment.name}：{moment.measured:g}，应在 {moment.expected:g} ± {moment.bound:g} 之内")
+                band = f"{moment.expected:g} ± {moment.bound:g}"
+                print(f"    {moment.name}：{moment.measured:g}，应在 {band} 之内")
     failed = [result.topic for result in results if not result.passed]
     if args.json:
         print(json.dumps([result.as_dict() for result in results], ensure_ascii=False))

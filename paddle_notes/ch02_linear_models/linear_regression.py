@@ -24,7 +24,7 @@ import numpy as np
 import paddle
 from paddle import Tensor, nn
 
-from .linear_algebra import append_one
+from paddle_notes.ch02_linear_models.linear_algebra import append_one
 
 TRUE_W = (2.0, -3.4)
 TRUE_B = 4.2

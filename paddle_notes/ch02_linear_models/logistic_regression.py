@@ -15,9 +15,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from .linear_algebra import append_one
-from .losses import binary_cross_entropy
-from .softmax import sigmoid
+from paddle_notes.ch02_linear_models.linear_algebra import append_one
+from paddle_notes.ch02_linear_models.losses import binary_cross_entropy
+from paddle_notes.ch02_linear_models.softmax import sigmoid
 
 
 def cost(X: np.ndarray, targets: np.ndarray, w: np.ndarray, b: np.ndarray, C: float = 1.0) -> np.ndarray:

@@ -22,7 +22,7 @@ from typing import Literal
 
 import numpy as np
 
-from .softmax import log_softmax, sigmoid, softmax
+from paddle_notes.ch02_linear_models.softmax import log_softmax, sigmoid, softmax
 
 # ---------------------------------------------------------------- 损失合成代价
 

@@ -18,9 +18,14 @@ import numpy as np
 import paddle
 from paddle import Tensor, nn
 
-from .linear_algebra import linear_map, linear_map_backward
-from .linear_regression import minibatches
-from .losses import cross_entropy, cross_entropy_backward, reduce_loss, reduce_loss_backward
+from paddle_notes.ch02_linear_models.linear_algebra import linear_map, linear_map_backward
+from paddle_notes.ch02_linear_models.linear_regression import minibatches
+from paddle_notes.ch02_linear_models.losses import (
+    cross_entropy,
+    cross_entropy_backward,
+    reduce_loss,
+    reduce_loss_backward,
+)
 
 
 def cost(X: np.ndarray, labels: np.ndarray, W: np.ndarray, b: np.ndarray) -> np.ndarray:

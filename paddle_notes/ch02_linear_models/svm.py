@@ -21,9 +21,9 @@ import numpy as np
 import paddle
 from paddle import Tensor, nn
 
-from . import losses
-from .linear_algebra import linear_map, linear_map_backward
-from .linear_regression import minibatches
+from paddle_notes.ch02_linear_models import losses
+from paddle_notes.ch02_linear_models.linear_algebra import linear_map, linear_map_backward
+from paddle_notes.ch02_linear_models.linear_regression import minibatches
 
 
 def standardize(train: np.ndarray, *others: np.ndarray) -> list[np.ndarray]:

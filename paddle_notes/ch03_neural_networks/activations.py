@@ -64,13 +64,13 @@ def relu_derivative(x: np.ndarray) -> np.ndarray:
 
 def leaky_relu(x: np.ndarray, slope: float = 0.01) -> np.ndarray:
     """负的一侧不变成 0，而是乘以一个小的斜率，于是负的一侧也有梯度。"""
-    # leaky_relu(x) = x（x > 0），slope·x（x ≤ 0）
-    return np.where(x > 0, x, slope * x)
+    # leaky_relu(x) = x（x ≥ 0），slope·x（x < 0）
+    return np.where(x < 0, slope * x, x)
 
 
 def leaky_relu_derivative(x: np.ndarray, slope: float = 0.01) -> np.ndarray:
-    """x > 0 时为 1，否则为 ``slope``。"""
-    return np.where(x > 0, 1.0, slope)
+    """x < 0 时为 ``slope``，否则为 1；x = 0 处没有导数，与 Paddle 一样取 1。"""
+    return np.where(x < 0, slope, 1.0)
 
 
 def gelu(x: np.ndarray) -> np.ndarray:

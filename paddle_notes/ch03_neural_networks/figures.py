@@ -84,7 +84,7 @@ def positive_probability(parameters: Parameters) -> Callable[[np.ndarray], np.nd
 def draw_points(axes, x: np.ndarray, labels: np.ndarray, size: float) -> None:
     for kind, marker in enumerate("os"):
         chosen = labels == kind
-        axes.scatter(*x[chosen].T, size, COLORS[kind], marker, edgecolors="black", linewidths=0.6)
+        axes.scatter(*x[chosen].T, size, COLORS[kind], marker=marker, edgecolors="black", linewidths=0.6)
 
 
 def draw_xor_boundary(path: Path) -> None:
@@ -172,7 +172,7 @@ def draw_symmetry(path: Path) -> None:
     """常数初值下 8 个隐藏单元的权重始终重合；随机初值下各走各的。"""
     figure = make_figure(9, 3)
     cases = {
-        label("全部初始化为 0.5", "all weights start at 0.5"): constant(0.5),
+        label("全部初始化为 0.5：8 条线重合", "all weights start at 0.5: 8 lines coincide"): constant(0.5),
         label("He 初始化", "He initialization"): he_normal,
     }
     for axes, (title, initializer) in zip(figure.subplots(1, 2), cases.items()):

@@ -28,6 +28,18 @@ DATASETS: dict[str, str] = {
     "folder": "paddle_notes.data.folder:load",
     "synthetic_linear": "paddle_notes.data.tables:load_synthetic",
     "house_price": "paddle_notes.data.tables:load_house_price",
+    "sunspots": "paddle_notes.data.series:load_sunspots",
+    "co2": "paddle_notes.data.series:load_co2",
+    "series": "paddle_notes.data.series:load_csv",
+    "reviews": "paddle_notes.data.text:load_reviews",
+    "imdb": "paddle_notes.data.text:load_imdb",
+    "text_table": "paddle_notes.data.text:load_table",
+    "newspaper": "paddle_notes.data.language:load_newspaper",
+    "text": "paddle_notes.data.language:load_text",
+    "verse": "paddle_notes.data.language:load_verse",
+    "caption_digits": "paddle_notes.data.captions:load",
+    "chinese_dates": "paddle_notes.data.pairs:load_dates",
+    "pairs": "paddle_notes.data.pairs:load_pairs",
 }
 
 

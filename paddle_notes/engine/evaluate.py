@@ -8,16 +8,22 @@ from paddle import Tensor, nn
 
 
 class Meter:
-    """按样本数加权的平均。先攒着张量，取平均时才读出数值，不让 GPU 每步等待。"""
+    """按样本数加权的平均。先攒着张量，取平均时才读出数值，不让 GPU 每步等待。
+
+    样本数可以是 0 维张量：语言模型一批里不是填充的字符数要在设备上数。
+    """
 
     def __init__(self) -> None:
-        self.records: list[tuple[dict[str, Tensor], int]] = []
+        self.records: list[tuple[dict[str, Tensor], int | Tensor]] = []
 
-    def add(self, metrics: dict[str, Tensor], num_samples: int) -> None:
+    def add(self, metrics: dict[str, Tensor], num_samples: int | Tensor) -> None:
         self.records.append((metrics, num_samples))
 
+    def num_samples(self) -> int:
+        return sum(int(num_samples) for _, num_samples in self.records)
+
     def mean(self) -> dict[str, float]:
-        weights = [num_samples for _, num_samples in self.records]
+        weights = [int(num_samples) for _, num_samples in self.records]
         names = self.records[0][0]
         return {
             name: float(np.average([metrics[name].item() for metrics, _ in self.records], weights=weights))

@@ -6,8 +6,8 @@
 
 from __future__ import annotations
 
+import importlib
 from collections.abc import Iterator
-from typing import Any
 
 import numpy as np
 import paddle
@@ -47,7 +47,7 @@ class Task:
     def set_state(self, state: dict[str, np.ndarray]) -> None:
         """恢复 :meth:`state` 存下的状态。"""
 
-    def num_samples(self, batch: tuple[Tensor, ...]) -> int:
+    def num_samples(self, batch: tuple[Tensor, ...]) -> int | Tensor:
         """一批的样本数，指标按它加权平均。"""
         return batch[-1].shape[0]
 
@@ -105,7 +105,7 @@ def accuracy(logits: Tensor, labels: Tensor) -> Tensor:
 
 
 class Hinge(Task):
-    """多类合页损失：Σ_{j≠y} max(0, s_j − s_y + Δ)，线性网络用它就是支持向量机。
+    """多类铰链损失：Σ_{j≠y} max(0, s_j − s_y + Δ)，线性网络用它就是支持向量机。
 
     参数：
         margin: 间隔 Δ。
@@ -146,13 +146,19 @@ class Regression(Task):
         return {**means, "rmse": means["loss"] ** 0.5 * self.info["target_scale"]}
 
 
-TASKS: dict[str, type[Task]] = {
-    "classification": Classification,
-    "hinge": Hinge,
-    "regression": Regression,
+# 名字 -> 类所在之处
+TASKS: dict[str, str] = {
+    "classification": "paddle_notes.engine.tasks:Classification",
+    "hinge": "paddle_notes.engine.tasks:Hinge",
+    "regression": "paddle_notes.engine.tasks:Regression",
+    "language_model": "paddle_notes.engine.sequence_tasks:LanguageModel",
+    "caption": "paddle_notes.engine.sequence_tasks:Caption",
+    "translation": "paddle_notes.engine.sequence_tasks:Translation",
+    "adversarial": "paddle_notes.engine.adversarial:Adversarial",
 }
 
 
 def build_task(config, info: dict) -> Task:
     """照 ``config``（config.task）与数据的说明造任务。"""
-    return TASKS[config.name](info, **config.model_dump(exclude={"name"}))
+    module, name = TASKS[config.name].split(":")
+    return getattr(importlib.import_module(module), name)(info, **config.model_dump(exclude={"name"}))

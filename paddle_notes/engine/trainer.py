@@ -204,7 +204,7 @@ class Trainer:
         means = self.task.summarize(meter.mean())
         self.check_loss(means["loss"], batch)
         now = time.perf_counter()
-        num_samples = sum(count for _, count in meter.records)
+        num_samples = meter.num_samples()
         self.train_seconds += now - mark
         self.num_seen += num_samples
         lr = next(iter(self.optimizers.values())).get_lr()
@@ -279,7 +279,11 @@ class Trainer:
         load_weights(self.model, path)
         arrays = read_arrays(path, ".pdopt")
         self.task.set_state(
-            {key.removeprefix(TASK_STATE): value for key, value in arrays.items() if key.startswith(TASK_STATE)}
+            {
+                key.removeprefix(TASK_STATE): value
+                for key, value in arrays.items()
+                if key.startswith(TASK_STATE)
+            }
         )
         for optimizer in self.optimizers.values():
             optimizer.set_state_dict({k: v for k, v in arrays.items() if not k.startswith(TASK_STATE)})

@@ -165,7 +165,10 @@ def gradient_of(tensor) -> np.ndarray:
 
 
 def layer(
-    build: Callable, parameters: dict[str, str], call: Callable | None = None, transposed: tuple[str, ...] = ()
+    build: Callable,
+    parameters: dict[str, str],
+    call: Callable | None = None,
+    transposed: tuple[str, ...] = (),
 ) -> Form:
     """把一个 ``paddle.nn`` 层变成一种写法。
 

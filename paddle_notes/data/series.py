@@ -1,0 +1,149 @@
+"""时间序列：用前 window 个值预测下一个值。
+
+按时间划分：最后的一部分作验证，缩放只用训练部分的均值与标准差，所以训练看不到未来。
+缺失的值按前后线性内插。``difference`` 为真时预测的是与上一个值之差，适合有趋势的序列。
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from paddle_notes.data.batches import Batches
+from paddle_notes.errors import UserError
+
+
+@dataclass(frozen=True)
+class SeriesSet:
+    """一份序列的各个窗口。
+
+    属性：
+        values: (T,) 整条序列，原来的单位。
+        first, last: 本份的目标是 values[first:last]。
+        window: 用前多少个值。
+        period: 季节的长度。
+        mean, std: 训练部分（``difference`` 时是差分）的均值与标准差。
+        difference: 目标与输入是不是差分。
+        name: 序列的名字。
+    """
+
+    values: np.ndarray
+    first: int
+    last: int
+    window: int
+    period: int
+    mean: float
+    std: float
+    difference: bool
+    name: str
+
+    def __len__(self) -> int:
+        return self.last - self.first
+
+    def __getitem__(self, index: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """窗口 (B, window, 1) 与下一个值 (B,)，都已缩放，float32。"""
+        signal = np.diff(self.values, prepend=self.values[0]) if self.difference else self.values
+        scaled = ((signal - self.mean) / self.std).astype("float32")
+        targets = np.asarray(index) + self.first  # (B,)
+        inputs = scaled[targets[:, None] + np.arange(-self.window, 0)]  # (B, window)
+        return inputs[:, :, None], scaled[targets]
+
+    def predict(self, outputs: np.ndarray) -> np.ndarray:
+        """网络的输出 (N,)（依次对应本份的各个目标）换回原来的单位。"""
+        signal = outputs * self.std + self.mean
+        return self.values[self.first - 1 : self.last - 1] + signal if self.difference else signal
+
+    def truth(self) -> np.ndarray:
+        """本份的目标，原来的单位。"""
+        return self.values[self.first : self.last]
+
+    def info(self) -> dict:
+        return {
+            "kind": "series",
+            "facts": {"num_features": 1},
+            "target_scale": self.std,
+            "mean": self.mean,
+            "window": self.window,
+            "difference": self.difference,
+            "name": self.name,
+        }
+
+    def baselines(self) -> dict[str, dict[str, float]]:
+        """坚持法：下一个值等于这一个值；季节性朴素：等于一个周期之前的值。"""
+        found = {"坚持法": self._naive(1)}
+        if self.period > 1:
+            found[f"季节性朴素（周期 {self.period}）"] = self._naive(self.period)
+        return found
+
+    def _naive(self, lag: int) -> dict[str, float]:
+        errors = self.truth() - self.values[self.first - lag : self.last - lag]
+        return {"rmse": float(np.sqrt(np.mean(errors**2)))}
+
+    def batches(self, config, training: bool = False, seed: int = 0) -> Batches:
+        return Batches(self, config.batch_size, training, seed)
+
+
+def interpolate(values: np.ndarray) -> np.ndarray:
+    """缺失（NaN）处按前后的值线性内插；全缺时抛 :class:`UserError`。"""
+    known = np.isfinite(values)
+    if not known.any():
+        raise UserError("序列里没有一个数；请用 data.target 指明数所在的一列")
+    position = np.arange(len(values))
+    return np.interp(position, position[known], values[known])
+
+
+def split(values: np.ndarray, config, name: str) -> tuple[SeriesSet, SeriesSet]:
+    """按时间划分成训练与验证两份。"""
+    if config.path is not None and name in ("sunspots", "co2"):
+        raise UserError(f"{name} 随 statsmodels 安装，不需要 data.path，请删去它")
+    values = interpolate(np.asarray(values, "float64"))
+    count, start = len(values), max(config.window, config.period) + int(config.difference)
+    boundary = count - max(1, round(count * config.valid_fraction))
+    if boundary - start < 2:
+        raise UserError(
+            f"序列只有 {count} 个值，窗口 {config.window}、周期 {config.period} 之后剩不下训练样本；"
+            "请减小 data.window、data.period 或 data.valid_fraction"
+        )
+    seen = values[:boundary]
+    signal = np.diff(seen) if config.difference else seen
+    mean, std = float(signal.mean()), float(signal.std()) or 1.0
+    options = (config.window, config.period, mean, std, config.difference, name)
+    return SeriesSet(values, start, boundary, *options), SeriesSet(values, boundary, count, *options)
+
+
+def load_sunspots(config) -> tuple[SeriesSet, SeriesSet]:
+    """1700–2008 年每年的太阳黑子数，309 个值，周期约 11 年。"""
+    import statsmodels.datasets
+
+    return split(statsmodels.datasets.sunspots.load_pandas().data["SUNACTIVITY"].to_numpy(), config, "sunspots")
+
+
+def load_co2(config) -> tuple[SeriesSet, SeriesSet]:
+    """1958–2001 年每周的大气二氧化碳浓度（ppm），2,284 个值，有缺失，周期 52 周，有上升的趋势。"""
+    import statsmodels.datasets
+
+    return split(statsmodels.datasets.co2.load_pandas().data["co2"].to_numpy(), config, "co2")
+
+
+def load_csv(config) -> tuple[SeriesSet, SeriesSet]:
+    """任意 CSV 的一列。"""
+    import pandas as pd
+
+    if config.path is None:
+        raise UserError("data.name=series 要用 -o data.path=文件.csv 指明数据")
+    path = Path(config.path)
+    try:
+        table = pd.read_csv(path, encoding="utf-8-sig")
+    except FileNotFoundError:
+        raise UserError(f"找不到 {path}；data.path 应是一个 CSV 文件") from None
+    except UnicodeDecodeError as error:
+        raise UserError(f"{path} 不是 UTF-8 编码，请另存为 UTF-8") from error
+    except (pd.errors.ParserError, pd.errors.EmptyDataError) as error:
+        raise UserError(f"{path} 不是合法的 CSV：{error}") from error
+    target = config.target or str(table.columns[-1])
+    if target not in table:
+        names = "、".join(map(str, table.columns[:8]))
+        raise UserError(f"{path} 里没有 {target} 一列，有的是 {names}；请用 data.target 指明")
+    return split(pd.to_numeric(table[target], errors="coerce").to_numpy("float64"), config, target)

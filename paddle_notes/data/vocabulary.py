@@ -1,0 +1,119 @@
+"""词元与词表：文字 → 词元 → 编号。词表只由训练部分数出，随检查点保存，评估、预测、生成原样取用。"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+import numpy as np
+
+from paddle_notes.errors import UserError
+
+PAD, UNKNOWN, BEGIN, END = 0, 1, 2, 3
+SPECIAL = ("<pad>", "<unk>", "<begin>", "<end>")
+
+
+class Vocabulary:
+    """词元与编号的一一对应。0 是填充，1 是不认识的词元，2、3 是句子的开始与结束。
+
+    参数：
+        tokens: 全部词元，前四个是 :data:`SPECIAL`。
+    """
+
+    def __init__(self, tokens: Sequence[str]):
+        self.tokens = list(tokens)
+        self.ids = {token: index for index, token in enumerate(self.tokens)}
+
+    @classmethod
+    def count(
+        cls, texts: Iterable[Iterable[str]], min_count: int = 1, max_tokens: int | None = None
+    ) -> Vocabulary:
+        """由训练部分的各句（词元的序列）数出词表：次数多的在前，次数相同的按文字排序。"""
+        counter = Counter()
+        for tokens in texts:
+            counter.update(tokens)
+        for token in SPECIAL:
+            counter.pop(token, None)
+        ordered = sorted(counter.items(), key=lambda item: (-item[1], item[0]))
+        kept = [token for token, count in ordered if count >= min_count]
+        if max_tokens is not None:
+            kept = kept[: max(0, max_tokens - len(SPECIAL))]
+        return cls([*SPECIAL, *kept])
+
+    def __len__(self) -> int:
+        return len(self.tokens)
+
+    def encode(self, tokens: Iterable[str]) -> list[int]:
+        """词元 → 编号，不认识的是 1。"""
+        return [self.ids.get(token, UNKNOWN) for token in tokens]
+
+    def decode(self, ids: Iterable[int]) -> list[str]:
+        """编号 → 词元，遇到结束符为止，跳过填充与开始符。"""
+        tokens = []
+        for index in ids:
+            if index == END:
+                break
+            if index not in (PAD, BEGIN):
+                tokens.append(self.tokens[int(index)])
+        return tokens
+
+
+def tokenize(text: str, tokenizer: str) -> list[str]:
+    """切成词元：``char`` 逐字（空白不算），``word`` 按空白与标点，``jieba`` 中文分词。"""
+    if tokenizer == "char":
+        return [character for character in text if not character.isspace()]
+    if tokenizer == "word":
+        return re.findall(r"\w+|[^\w\s]", text.lower())
+    import jieba
+
+    jieba.setLogLevel("WARNING")
+    return [token for token in jieba.cut(text) if not token.isspace()]
+
+
+def pad(sequences: Sequence[Sequence[int]], length: int | None = None) -> tuple[np.ndarray, np.ndarray]:
+    """补齐成 (N, T) int64，空处填 0；返回补齐的数组与各自的长度 (N,)。"""
+    lengths = np.array([len(sequence) for sequence in sequences], "int64")
+    table = np.full((len(sequences), length or max(1, lengths.max(initial=0))), PAD, "int64")
+    for row, sequence in zip(table, sequences):
+        row[: len(sequence)] = sequence
+    return table, lengths
+
+
+def clean(text: str) -> str:
+    """去掉不成字的代理码位（JSON 里可能有落单的一半），换行统一成 \\n。"""
+    text = "".join(character for character in text if not "\ud800" <= character <= "\udfff")
+    return text.replace("\r\n", "\n").replace("\r", "\n")
+
+
+def read_text(path: Path) -> str:
+    """读文本文件：UTF-8（有没有 BOM 都行）、带 BOM 的 UTF-16，或 GB18030；都不是时抛 :class:`UserError`。"""
+    try:
+        data = path.read_bytes()
+    except FileNotFoundError:
+        raise UserError(f"找不到 {path}；请检查 data.path") from None
+    except IsADirectoryError:
+        raise UserError(f"{path} 是文件夹；data.path 应是一个文件") from None
+    if data[:2] in (b"\xff\xfe", b"\xfe\xff"):
+        encodings = ["utf-16"]
+    else:
+        encodings = ["utf-8-sig", "gb18030"]
+    for encoding in encodings:
+        try:
+            text = data.decode(encoding)
+        except UnicodeDecodeError:
+            continue
+        if "\x00" not in text:
+            return clean(text)
+    raise UserError(f"{path} 不是文本文件，或编码不是 UTF-8、GB18030；请另存为 UTF-8")
+
+
+def package_file(package: str, *parts: str) -> Path:
+    """随某个 Python 包安装的文件；没有装那个包时抛 :class:`UserError`。不导入它。"""
+    import importlib.util
+
+    spec = importlib.util.find_spec(package)
+    if spec is None:
+        raise UserError(f'没有安装 {package}；请在项目根目录执行 pip install -e ".[cpu]"')
+    return Path(spec.submodule_search_locations[0]).joinpath(*parts)

@@ -1,0 +1,127 @@
+"""序列的任务：语言模型、看图说话、翻译。填充（0 号词元）不计入损失与指标。"""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import paddle
+import paddle.nn.functional as F
+from paddle import Tensor, nn
+
+from paddle_notes.engine.tasks import Metrics, Task
+
+PAD, BEGIN, END = 0, 2, 3
+
+
+def token_loss(logits: Tensor, targets: Tensor, label_smoothing: float = 0.0) -> Tensor:
+    """每个词元的交叉熵，只对不是填充的位置取平均：logits (N, T, V)，targets (N, T)。"""
+    cost = F.cross_entropy(logits, targets, reduction="none", label_smoothing=0.0, ignore_index=PAD)
+    cost = cost.squeeze(-1)  # (N, T)，填充处为 0
+    mask = (targets != PAD).astype(cost.dtype)
+    if label_smoothing:  # 目标改为 (1 − ε)·独热 + ε/V
+        uniform = -F.log_softmax(logits, axis=-1).mean(-1)
+        cost = (1 - label_smoothing) * cost + label_smoothing * uniform * mask
+    return cost.sum() / mask.sum()
+
+
+def num_tokens(targets: Tensor) -> Tensor:
+    """不是填充的词元数，0 维张量。"""
+    return (targets != PAD).sum()
+
+
+class LanguageModel(Task):
+    """语言模型：一批是 (输入 (N, T), 目标 (N, T))，网络是 ``model(输入, 状态) -> (logits, 新状态)``。
+
+    ``carry`` 的数据每一批接着上一批往下读，状态随之传下去；一轮开始时从零状态开始。
+    指标：困惑度 exp(损失)，每字符比特数 损失/ln 2。
+    """
+
+    kinds = ("language",)
+    metric = "bits_per_char"
+    higher_is_better = False
+
+    def __init__(self, info: dict):
+        super().__init__(info)
+        self.carried: tuple[Tensor, ...] | None = None
+
+    def start_epoch(self) -> None:
+        self.carried = None
+
+    def state(self) -> dict[str, np.ndarray]:
+        return {str(i): part.numpy() for i, part in enumerate(self.carried or ())}
+
+    def set_state(self, state: dict[str, np.ndarray]) -> None:
+        self.carried = tuple(paddle.to_tensor(state[str(i)]) for i in range(len(state))) or None
+
+    def num_samples(self, batch: tuple[Tensor, ...]) -> Tensor:
+        return num_tokens(batch[1])
+
+    def loss(self, model: nn.Layer, batch: tuple[Tensor, ...]) -> tuple[Tensor, Metrics]:
+        inputs, targets = batch
+        logits, state = model(inputs, self.carried)
+        if self.info["carry"]:
+            self.carried = tuple(part.detach() for part in state)
+        return token_loss(logits, targets), {}
+
+    def summarize(self, means: dict[str, float]) -> dict[str, float]:
+        loss = means["loss"]
+        return {**means, "perplexity": math.exp(min(loss, 700.0)), "bits_per_char": loss / math.log(2)}
+
+
+def exact(answers: Tensor, targets: Tensor) -> Tensor:
+    """整句全对的比例：answers (N, L) 结束符之后是 0，targets (N, T) 以结束符结尾，之后是填充。"""
+    length = min(answers.shape[1], targets.shape[1])
+    same = (answers[:, :length] == targets[:, :length]).all(-1)
+    for longer in (answers, targets):  # 多出来的部分应全是填充
+        if longer.shape[1] > length:
+            same = paddle.logical_and(same, (longer[:, length:] == PAD).all(-1))
+    return same.astype("float64").mean()
+
+
+class Caption(Task):
+    """看图说话：一批是 (图像 (N, C, H, W), 句子 (N, T))，句子由开始符、词元、结束符、填充组成。
+
+    训练时由正确的前文预测下一个词元；验证时另外贪心地生成整句，指标是全对的比例。
+    """
+
+    kinds = ("caption",)
+    metric = "sentence_accuracy"
+    higher_is_better = True
+
+    def loss(self, model: nn.Layer, batch: tuple[Tensor, ...]) -> tuple[Tensor, Metrics]:
+        images, sentences = batch
+        targets = sentences[:, 1:]
+        cost = token_loss(model(images, sentences[:, :-1]), targets)
+        if model.training:
+            return cost, {}
+        answers = model.decode(images, self.info["max_length"], BEGIN, END)
+        return cost, {"sentence_accuracy": exact(answers, targets)}
+
+
+class Translation(Task):
+    """序列到序列：一批是 (源句 (N, S), 目标句 (N, T))，目标句由开始符、词元、结束符、填充组成。
+
+    训练时由正确的前文预测下一个词元；验证时另外贪心解码，指标是整句全对的比例。
+
+    参数：
+        label_smoothing: 标签平滑系数 ε，只用于训练。
+    """
+
+    kinds = ("pairs",)
+    metric = "sentence_accuracy"
+    higher_is_better = True
+
+    def __init__(self, info: dict, label_smoothing: float = 0.0):
+        super().__init__(info)
+        self.label_smoothing = label_smoothing
+
+    def loss(self, model: nn.Layer, batch: tuple[Tensor, ...]) -> tuple[Tensor, Metrics]:
+        sources, sentences = batch
+        targets = sentences[:, 1:]
+        smoothing = self.label_smoothing if model.training else 0.0
+        cost = token_loss(model(sources, sentences[:, :-1]), targets, smoothing)
+        if model.training:
+            return cost, {}
+        answers = model.decode(sources, self.info["max_length"], BEGIN, END)
+        return cost, {"sentence_accuracy": exact(answers, targets)}

@@ -1,0 +1,120 @@
+"""计数、独热编码、插值的 n 元语法：概率之和为 1、手算的值、EM 使似然不减、困惑度。"""
+
+from __future__ import annotations
+
+from collections import Counter
+
+import numpy as np
+import pytest
+
+from paddle_notes.ch08_word_vectors.counting import (
+    InterpolatedNGram,
+    NGramCounts,
+    bits_per_token,
+    count_tokens,
+    em_weights,
+    one_hot,
+    perplexity,
+)
+
+
+def markov_text(length: int, seed: int = 0, size: int = 6) -> np.ndarray:
+    """由一个随机的二阶马尔可夫链生成的文本：三元语法应当胜过二元，二元胜过一元。"""
+    generator = np.random.default_rng(seed)
+    table = np.random.default_rng(99).dirichlet(np.full(size, 0.3), (size, size))
+    ids = [0, 1]
+    for _ in range(length - 2):
+        ids.append(int(generator.choice(size, p=table[ids[-2], ids[-1]])))
+    return np.array(ids)
+
+
+def test_count_tokens_sorts_by_count_then_by_first_appearance():
+    assert count_tokens("春眠不觉晓，处处闻啼鸟，") == [
+        ("，", 2),
+        ("处", 2),
+        *((c, 1) for c in "春眠不觉晓闻啼鸟"),
+    ]
+
+
+def test_one_hot_times_matrix_takes_rows():
+    matrix = np.random.default_rng(0).standard_normal((5, 3))
+    ids = np.array([4, 0, 4])
+    assert one_hot(ids, 5).sum(1).tolist() == [1, 1, 1]
+    assert np.array_equal(one_hot(ids, 5) @ matrix, matrix[ids])
+
+
+def test_perplexity_of_a_uniform_guess_is_the_number_of_choices():
+    assert perplexity(np.full(10, 1 / 8)) == pytest.approx(8)
+    assert bits_per_token(np.full(10, 1 / 8)) == pytest.approx(3)
+    p = np.array([0.5, 0.125])
+    assert perplexity(p) == pytest.approx(4)
+    assert 2 ** bits_per_token(p) == pytest.approx(perplexity(p))
+
+
+def test_proportions_by_hand():
+    """文本 0 1 0 1 0 2：c(0) = 3，c(1) = 2，c(2) = 1；0 后面是 1、1、2。"""
+    counts = NGramCounts(np.array([0, 1, 0, 1, 0, 2]), order=3, vocab_size=4)
+    ratios, highest = counts.proportions(np.array([0, 1, 0, 2, 0, 3]))
+    assert highest.tolist() == [1, 2, 3, 3, 1, 2]  # 以 2 开头的二元没有出现过，所以第五个只有一元
+    assert ratios[:, 0].tolist() == [0.25] * 6
+    assert ratios[:, 1] == pytest.approx([3 / 6, 2 / 6, 3 / 6, 1 / 6, 3 / 6, 0])
+    assert ratios[:, 2] == pytest.approx([0, 2 / 3, 2 / 2, 1 / 3, 0, 0])
+    assert ratios[:, 3] == pytest.approx([0, 0, 2 / 2, 1 / 2, 0, 0])
+
+
+@pytest.mark.parametrize("order", [1, 2, 4])
+def test_counts_equal_a_plain_loop(order):
+    train, text = markov_text(300), markov_text(80, seed=1)
+    tables = [
+        Counter(tuple(train[i : i + k]) for i in range(len(train) - k + 1)) for k in range(1, order + 1)
+    ]
+    contexts = [Counter() for _ in tables]
+    for table, context in zip(tables, contexts):
+        for gram, count in table.items():
+            context[gram[:-1]] += count
+    ratios, highest = NGramCounts(train, order, 6).proportions(text)
+    for t in range(len(text)):
+        for k in range(1, order + 1):
+            gram = tuple(text[t - k + 1 : t + 1]) if t >= k - 1 else ()
+            seen = t >= k - 1 and contexts[k - 1][gram[:-1]] > 0
+            assert (highest[t] >= k) == seen
+            expected = tables[k - 1][gram] / contexts[k - 1][gram[:-1]] if seen else 0
+            assert ratios[t, k] == pytest.approx(expected)
+
+
+@pytest.mark.parametrize("history", [[], [3], [5, 5, 5], [0, 1, 2, 3], [9, 9]])
+def test_probabilities_sum_to_one(history):
+    """对任何前文，包括没有见过的，全部词元的概率之和都是 1。"""
+    model = InterpolatedNGram(markov_text(400), markov_text(100, 1), order=4, vocab_size=10)
+    total = sum(model.probabilities(np.array([*history, word]))[-1] for word in range(10))
+    assert total == pytest.approx(1, abs=1e-12)
+
+
+def test_higher_order_is_better_on_second_order_text():
+    train, heldout, test = markov_text(20_000), markov_text(3_000, 1), markov_text(3_000, 2)
+    by_order = [
+        perplexity(InterpolatedNGram(train, heldout, n, vocab_size=6).probabilities(test))
+        for n in (1, 2, 3, 5)
+    ]
+    assert by_order[0] < 6  # 胜过均匀地猜
+    assert by_order[0] > by_order[1] > by_order[2] * 1.2
+    assert by_order[3] == pytest.approx(by_order[2], rel=0.02)  # 前文再长也没有用，插值不会因此变坏
+
+
+def test_em_never_lowers_the_likelihood_and_finds_the_mixture():
+    generator = np.random.default_rng(0)
+    p, q = np.array([0.7, 0.2, 0.1]), np.array([0.1, 0.1, 0.8])
+    from_q = generator.choice(3, 20_000, p=q)
+    is_p = generator.random(20_000) < 0.3
+    text = np.where(is_p, generator.choice(3, 20_000, p=p), from_q)
+    ratios = np.stack([p[text], q[text]], 1)
+    likelihoods = [np.log(ratios @ em_weights(ratios, n)).sum() for n in range(12)]
+    assert all(after >= before - 1e-9 for before, after in zip(likelihoods, likelihoods[1:]))
+    assert em_weights(ratios, 200)[0] == pytest.approx(0.3, abs=0.03)
+    assert em_weights(np.zeros((0, 3)), 5).tolist() == [1 / 3] * 3
+
+
+@pytest.mark.parametrize(("train", "heldout"), [([0, 1], [1]), ([0, 1, 0, 1], [])])
+def test_text_too_short(train, heldout):
+    with pytest.raises(ValueError, match="文本太短"):
+        InterpolatedNGram(np.array(train), np.array(heldout, dtype=np.int64), order=3, vocab_size=2)

@@ -1,0 +1,144 @@
+"""``python tools/word2vec.py``：训练、继续、查询，以及错误的输入。"""
+
+from __future__ import annotations
+
+import re
+import shutil
+from importlib.util import find_spec
+
+import pytest
+
+pytestmark = pytest.mark.skipif(find_spec("jieba") is None, reason="没有 jieba")
+
+TEXT = "我爱北京天安门。上海在中国，北京也在中国。\n" * 30
+SMALL = ("--min-count", 1, "--subsample", 0, "--embedding-dim", 6)
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory):
+    """一次很小的训练的输出文件夹；工具在本进程里执行，所以在第一个用到它的测试里做。"""
+    folder = tmp_path_factory.mktemp("trained")
+    (folder / "text.txt").write_text(TEXT, encoding="utf-8")
+    return folder
+
+
+@pytest.fixture
+def vectors(tool, trained):
+    output = trained / "output"
+    if not (output / "vectors.txt").exists():
+        result = tool("word2vec", "train", "--input", trained / "text.txt", "--output", output, *SMALL)
+        assert result.code == 0, result.text
+        assert len(re.findall(r"第 \d/5 轮：损失 \d\.\d{4}", result.out)) == 5
+    return output / "vectors.txt"
+
+
+def test_train_writes_vectors_checkpoint_and_log(vectors):
+    assert {file.name for file in vectors.parent.iterdir()} == {
+        "vectors.txt",
+        "checkpoint.npz",
+        "vdlrecords.word2vec.log",
+    }
+
+
+def test_the_log_has_losses_and_embeddings(vectors):
+    from visualdl import LogReader
+
+    reader = LogReader(file_path=str(vectors.parent / "vdlrecords.word2vec.log"))
+    assert [record.id for record in reader.get_data("scalar", "loss")] == [1, 2, 3, 4, 5]
+    assert len(reader.get_data("embeddings", "word_vectors")) == 1
+
+
+def test_neighbors_and_analogy(tool, vectors):
+    result = tool("word2vec", "neighbors", "--vectors", vectors, "北京", "上海", "--count", 2)
+    assert result.code == 0, result.text
+    assert re.fullmatch(r"(北京|上海)：\S+ -?\d\.\d\d  \S+ -?\d\.\d\d", result.out.splitlines()[1])
+    result = tool("word2vec", "analogy", "--vectors", vectors, "北京", "中国", "上海")
+    assert result.code == 0 and result.out.startswith("北京 之于 中国，如同 上海 之于："), result.text
+
+
+def test_evaluate(tool, vectors):
+    result = tool("word2vec", "evaluate", "--vectors", vectors, "--count", 1)
+    assert result.code == 0, result.text
+    assert re.search(r"省份：precision@1 = \d\.\d\d（2 个词）\n1 组平均：\d\.\d\d", result.out)
+
+
+def test_resume(tool, trained, vectors, tmp_path):
+    """已经完成的训练，继续一次得到同样的文件；换了设置不能继续。"""
+    shutil.copytree(vectors.parent, tmp_path / "output")
+    words = ["train", "--input", trained / "text.txt", "--output", tmp_path / "output", *SMALL]
+    (tmp_path / "output" / "vectors.txt").unlink()
+    result = tool("word2vec", *words, "--resume")
+    assert result.code == 0, result.text
+    assert (tmp_path / "output" / "vectors.txt").read_bytes() == vectors.read_bytes()
+    assert "is exists" not in result.text
+    result = tool("word2vec", *words, "--resume", "--epochs", 9)
+    assert result.code == 2 and "别的设置" in result.err
+    result = tool("word2vec", *words)
+    assert result.code == 2 and "--overwrite" in result.err
+    result = tool("word2vec", *words, "--overwrite", "--epochs", 1)
+    assert result.code == 0 and "第 1/1 轮" in result.out, result.text
+
+
+def test_interrupted(tool, trained, tmp_path, monkeypatch):
+    from paddle_notes.ch08_word_vectors.training import Trainer
+
+    def interrupt(self, batch, lr):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(Trainer, "step", interrupt)
+    words = ["train", "--input", trained / "text.txt", "--output", tmp_path / "output", *SMALL]
+    result = tool("word2vec", *words)
+    assert result.code == 2 and "--resume" in result.err
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (b"", "里没有文字"),
+        ("春天来了。".encode("gb18030"), "不是 UTF-8"),
+        (b"\xed\xa0\x80", "不是 UTF-8"),
+        ("春天来了。".encode(), "出现至少 5 次的词只有 0 个"),
+    ],
+)
+def test_bad_text(tool, tmp_path, content, message):
+    (tmp_path / "text.txt").write_bytes(content)
+    result = tool("word2vec", "train", "--input", tmp_path / "text.txt", "--output", tmp_path / "output")
+    assert result.code == 2 and message in result.err, result.text
+    assert not (tmp_path / "output").exists()
+
+
+def test_one_line_file(tool, tmp_path):
+    """一行也能训练；二次采样会丢光这么小的语料里的词，消息说明怎么办。"""
+    (tmp_path / "text.txt").write_text("春天来了，花开了", encoding="utf-8")
+    words = ["train", "--input", tmp_path / "text.txt", "--output", tmp_path / "output", "--min-count", 1]
+    result = tool("word2vec", *words, "--subsample", 0)
+    assert result.code == 0, result.text
+    result = tool("word2vec", *words, "--subsample", 1e-12, "--overwrite")
+    assert result.code == 2 and "不做二次采样" in result.err
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["neighbors", "--vectors", "没有这个文件.txt", "北京"], "请先执行 python tools/word2vec.py train"),
+        (["train", "--input", "没有这个文件.txt"], "找不到"),
+        (["train", "--lr", "0"], "--lr 的值 '0' 不合适"),
+        (["train", "--epochs", "many"], "--epochs 的值 'many' 不合适"),
+        (["train", "--subsample", "-1"], "--subsample 不应小于 0"),
+        (["train", "--seed", "-1"], "--seed 不应小于 0"),
+        (["train", "--objective", "none"], "没有 'none' 这种取值"),
+        (["train", "--output", "新文件夹", "--resume"], "没有检查点"),
+        ([], "缺少参数"),
+    ],
+)
+def test_bad_arguments(tool, words, message, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    result = tool("word2vec", *words)
+    assert result.code == 2 and message in result.err, result.text
+
+
+def test_bad_queries(tool, vectors):
+    result = tool("word2vec", "neighbors", "--vectors", vectors, "纽约")
+    assert result.code == 2 and "词表里没有“纽约”" in result.err
+    result = tool("word2vec", "neighbors", "--vectors", vectors, "\udc80")  # 终端里的坏字节
+    assert result.code == 2 and "词表里没有" in result.err

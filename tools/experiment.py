@@ -1,0 +1,160 @@
+"""做一个实验：依次训练几次，画一张比较的图，列一张表。
+
+    python tools/experiment.py --list
+    python tools/experiment.py degradation
+    python tools/experiment.py degradation -o train.epochs=1        # 先小跑一遍
+
+实验是 configs/experiments/ 里的一份 YAML：一份基础配置，加上每次运行要改的几项。
+每次运行在 output/experiments/<实验>/<运行>/ 里；做完的不会重做，改了设置请换 --out 或删去文件夹。
+有的实验故意让训练失败：失败的运行也在表里，写着原因。
+"""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+from paddle_notes import cli
+
+ROOT = Path(__file__).resolve().parent.parent
+FOLDER = ROOT / "configs" / "experiments"
+
+
+def parse_args(argv: list[str] | None):
+    parser = cli.Parser(prog="experiment.py", description=__doc__)
+    parser.add_argument("name", nargs="?", metavar="NAME", help="实验的名字，或一个 YAML 文件")
+    parser.add_argument("--list", action="store_true", help="列出全部实验")
+    parser.add_argument("--out", type=Path, default=Path("output") / "experiments", metavar="FOLDER")
+    cli.add_override_argument(parser, "train.epochs=1")
+    return parser.parse_args(argv)
+
+
+def load_experiment(name: str):
+    """读一个实验；写错的名字、键、运行都是 UserError。"""
+    from typing import Literal
+
+    from pydantic import Field, ValidationError
+
+    from paddle_notes.config import Section, read_yaml
+    from paddle_notes.errors import UserError, explain, suggestion
+
+    class Experiment(Section):
+        title: str
+        question: str
+        base: str  # 基础配置，相对于项目的根目录
+        override: dict[str, str | list] = {}  # 每次运行都要改的，如 train.epochs: 3
+        runs: dict[str, dict[str, str | list]] = Field(min_length=1)  # 运行的名字 -> 要改的
+        plot: Literal["curves", "bars"] = "curves"
+        metrics: list[str] = ["train/loss", "eval/accuracy"]
+
+    path = Path(name) if name.endswith((".yml", ".yaml")) else FOLDER / f"{name}.yml"
+    if not path.exists():
+        names = [file.stem for file in FOLDER.glob("*.yml")]
+        raise UserError(f"没有名为 {name} 的实验；{suggestion(name, names)}")
+    try:
+        return Experiment.model_validate(read_yaml(path))
+    except ValidationError as error:
+        first = error.errors()[0]
+        raise UserError(f"{path}：{'.'.join(map(str, first['loc']))} {explain(first)}") from error
+
+
+def as_overrides(changes: dict[str, str | list]) -> list[str]:
+    """``{"train.epochs": "3"}`` → ``["train.epochs=3"]``，即 -o 的写法。"""
+    return [
+        f"{key}={'[' + ', '.join(map(str, value)) + ']' if isinstance(value, list) else value}"
+        for key, value in changes.items()
+    ]
+
+
+def run_one(base: str, overrides: list[str], folder: Path) -> dict:
+    """训练一次，返回 summary.json 的内容；失败的运行多一项 error。"""
+    summary_file = folder / "summary.json"
+    if summary_file.exists():
+        summary = json.loads(summary_file.read_text(encoding="utf-8"))
+        if summary["status"] in ("finished", "failed"):
+            return summary
+    words = [sys.executable, str(ROOT / "tools" / "train.py"), "-c", str(ROOT / base), "--resume"]
+    words += ["-o", *overrides, f"output_dir={folder}"]
+    done = subprocess.run(words, stderr=subprocess.PIPE, encoding="utf-8", errors="replace")
+    if done.returncode in (130, -2):
+        raise KeyboardInterrupt
+    if not summary_file.exists():
+        raise RuntimeError(done.stderr)
+    summary = json.loads(summary_file.read_text(encoding="utf-8"))
+    if done.returncode != 0:
+        summary["error"] = done.stderr.strip().splitlines()[-1]
+        summary_file.write_text(json.dumps(summary, ensure_ascii=False, indent=2) + "\n", encoding="utf-8")
+    return summary
+
+
+def peak(folder: Path, metric: str) -> float | None:
+    """一次运行最后一次记录的 ``train/loss`` 这样的指标。"""
+    from paddle_notes.analysis.curves import read_metrics
+
+    split, _, key = metric.partition("/")
+    values = [r[key] for r in read_metrics(folder / "metrics.jsonl") if r["split"] == split and key in r]
+    return values[-1] if values else None
+
+
+def values_of(summary: dict, folder: Path, metrics: list[str]) -> dict[str, float | None]:
+    """横条图要的数：``best``、``minutes``、``trainable_parameters``，或最后一次记录的指标。"""
+    known = {
+        "best": summary["best"].get("value"),
+        "minutes": summary["wall_seconds"] / 60,
+        "trainable_parameters": summary["trainable_parameters"],
+    }
+    return {metric: known[metric] if metric in known else peak(folder, metric) for metric in metrics}
+
+
+def main(argv: list[str] | None = None) -> int:
+    args = parse_args(argv)
+    from paddle_notes.errors import UserError
+
+    if args.list:
+        for file in sorted(FOLDER.glob("*.yml")):
+            print(f"{file.stem:<24}{load_experiment(file.stem).title}")
+        return 0
+    if args.name is None:
+        raise UserError("请给出实验的名字；--list 列出全部的实验")
+    experiment = load_experiment(args.name)
+    from paddle_notes.config import load_config
+
+    plans = {
+        name: [*as_overrides({**experiment.override, **changes}), *args.override]
+        for name, changes in experiment.runs.items()
+    }
+    for overrides in plans.values():  # 先查错，再开始训练
+        load_config(ROOT / experiment.base, overrides)
+    root = args.out / Path(args.name).stem
+    print(f"{experiment.title}：{experiment.question}")
+    summaries = {}
+    for index, (name, overrides) in enumerate(plans.items(), 1):
+        print(f"\n[{index}/{len(plans)}] {name}：{' '.join(overrides) or '基础配置'}", flush=True)
+        summaries[name] = run_one(experiment.base, overrides, root / name)
+
+    from paddle_notes.analysis.comparison import draw_bars, draw_comparison
+
+    folders = {name: root / name for name in plans}
+    values = {name: values_of(summaries[name], folders[name], experiment.metrics) for name in plans}
+    picture = args.out / f"{Path(args.name).stem}.png"
+    if experiment.plot == "bars":
+        draw_bars(values, experiment.metrics, picture)
+    else:
+        draw_comparison(folders, experiment.metrics, picture)
+
+    columns = list(dict.fromkeys([*experiment.metrics, "best", "trainable_parameters", "minutes"]))
+    print(f"\n| 运行 | {' | '.join(columns)} | 备注 |\n|{'---|' * (len(columns) + 2)}")
+    for name, summary in summaries.items():
+        row = values_of(summary, folders[name], columns)
+        cells = ["—" if value is None else f"{value:,.4g}" for value in row.values()]
+        cells[columns.index("trainable_parameters")] = f"{summary['trainable_parameters']:,}"
+        print(f"| {name} | {' | '.join(cells)} | {summary.get('error', '')} |")
+    print(f"\n图：{picture}")
+    print(f"看曲线：visualdl --logdir {cli.quote(str(root))} --language zh")
+    return 0
+
+
+if __name__ == "__main__":
+    cli.run(main)

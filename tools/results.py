@@ -1,0 +1,161 @@
+"""由各次运行的 summary.json 写出结果表与气泡图；表里的数没有一个是手写的。
+
+    python tools/results.py                                  # 读 output/，写 docs_zh/results.md
+    python tools/results.py output other/output --out table.md
+
+只收录训练完的运行（不含试运行）。一份配置在几个文件夹里都有时取最近的一次。
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+from paddle_notes import cli
+
+ROOT = Path(__file__).resolve().parent.parent
+
+# 同一种图像大小下公开的单次运行，只作对照：(数据, 图像边长, 网络) -> (准确率, 出处)
+PUBLISHED = {
+    ("fashion_mnist", 28, "lenet"): (0.883, "《动手学深度学习》LeNet 一节的运行（sigmoid，10 轮）"),
+}
+TITLES = {
+    "accuracy": "分类（验证准确率，越大越好）",
+    "rmse": "回归与时间序列（均方根误差，越小越好）",
+    "bits_per_char": "语言模型（每字符比特数，越小越好）",
+    "sentence_accuracy": "生成句子（整句全对的比例，越大越好）",
+}
+
+
+def parse_args(argv: list[str] | None):
+    parser = cli.Parser(prog="results.py", description=__doc__)
+    parser.add_argument(
+        "folders", nargs="*", default=["output"], metavar="FOLDER", help="装着各次运行的文件夹"
+    )
+    parser.add_argument("--out", type=Path, default=ROOT / "docs_zh" / "results.md", metavar="MD")
+    return parser.parse_args(argv)
+
+
+def read_runs(folders: list[str]) -> list[dict]:
+    """训练完的各次运行，每个输出文件夹名一项：summary.json 的内容，加上 config 与 macs。"""
+    from paddle_notes.errors import UserError
+
+    runs: dict[str, dict] = {}
+    files = [file for folder in folders for file in Path(folder).rglob("summary.json")]
+    for file in sorted(files, key=lambda file: file.stat().st_mtime):
+        summary = json.loads(file.read_text(encoding="utf-8"))
+        if summary["status"] == "finished" and not summary["dry_run"] and "commit" in summary:
+            runs[file.parent.name] = {
+                **summary,
+                "folder": file.parent,
+                "config": config_name(file.parent.name),
+            }
+    if not runs:
+        raise UserError(f"{'、'.join(map(str, folders))} 里没有训练完的运行；请先用 tools/train.py 训练")
+    return list(runs.values())
+
+
+def config_name(folder: str) -> str:
+    """输出文件夹名对应的配置；没有同名的配置时为空。"""
+    for file in (ROOT / "configs" / f"{folder}.yml", ROOT / "configs" / "full" / f"{folder}.yml"):
+        if file.exists():
+            return file.relative_to(ROOT).as_posix()
+    return ""
+
+
+def count_run_macs(run: dict) -> int | None:
+    """一张图的乘加次数；输入不是图像的网络为 None。"""
+    from paddle_notes import models
+    from paddle_notes.analysis.summary import layer_table
+    from paddle_notes.config import load_config
+
+    facts = run["facts"]
+    if not {"in_channels", "image_size"} <= facts.keys() or "num_classes" not in facts:
+        return None
+    config = load_config(run["folder"] / "config.yml")
+    model = models.build(config.model.name, **config.model.options())
+    rows = layer_table(model, [1, facts["in_channels"], facts["image_size"], facts["image_size"]])
+    return sum(row.macs for row in rows)
+
+
+def write_table(runs: list[dict], metric: str) -> list[str]:
+    """一个指标的表。"""
+    images = any("image_size" in run["facts"] for run in runs)
+    heads = [
+        "网络",
+        "数据",
+        *(["图像", "乘加"] if images else []),
+        "参数",
+        metric,
+        "对照",
+        "轮数",
+        "分钟",
+        "样本/秒",
+    ]
+    heads += ["配置", "提交", "种子", "机器"]
+    lines = ["| " + " | ".join(heads) + " |", "|" + "---|" * len(heads)]
+    sign = -1 if metric in ("accuracy", "sentence_accuracy") else 1
+    for run in sorted(runs, key=lambda run: (run["data"], sign * run["best"]["value"])):
+        size = run["facts"].get("image_size")
+        published = PUBLISHED.get((run["data"], size, run["model"]))
+        others = [
+            f"{name} {values[metric]:.4f}" for name, values in run["baselines"].items() if metric in values
+        ]
+        others += [f"{published[0]:.3f}，{published[1]}"] if published else []
+        macs = "—" if run["macs"] is None else f"{run['macs']:,}"
+        cells = [run["model"], run["data"]]
+        cells += [f"{size}×{size}" if size else "—", macs] if images else []
+        cells += [f"{run['trainable_parameters']:,}", f"{run['best']['value']:.4f}", "；".join(others) or "—"]
+        cells += [str(run["epochs"]), f"{run['wall_seconds'] / 60:.1f}", f"{run['samples_per_second']:,.0f}"]
+        link = f"[{Path(run['config']).stem}](../{run['config']})" if run["config"] else run["folder"].name
+        cells += [link, run["commit"] or "—", str(run["seed"]), run["machine"]]
+        lines.append("| " + " | ".join(cells) + " |")
+    return lines
+
+
+def main(argv: list[str] | None = None) -> int:
+    args = parse_args(argv)
+    from paddle_notes import runtime
+
+    runtime.prepare("cpu")
+
+    from paddle_notes.analysis.comparison import draw_bubbles
+
+    runs = read_runs(args.folders)
+    for run in runs:
+        run["macs"] = count_run_macs(run)
+    lines = [
+        "# 结果",
+        "",
+        "本页由 `python tools/results.py` 从各次运行的 `summary.json` 写出，不手改。每一行是一次运行："
+        "指标取最好的一轮，分钟是墙上时间，样本/秒只算训练；乘加是一张图推理一次的次数。",
+        "各配置的超参数是在同一份验证数据上选的，所以这些数略偏乐观；同一份配置换一台机器，"
+        "线程数不同，末位会变。",
+    ]
+    for metric in sorted({run["best"]["metric"] for run in runs}):
+        chosen = [run for run in runs if run["best"]["metric"] == metric]
+        lines += ["", f"## {TITLES.get(metric, metric)}", "", *write_table(chosen, metric)]
+    points = [
+        (run["folder"].name, run["trainable_parameters"], run["best"]["value"], run["macs"])
+        for run in runs
+        if run["data"] == "mnist5k" and run["macs"] and run["best"]["metric"] == "accuracy"
+    ]
+    if points:
+        picture = args.out.parent / "images" / "accuracy_parameters.png"
+        picture.parent.mkdir(parents=True, exist_ok=True)
+        draw_bubbles(points, picture)
+        lines += [
+            "",
+            "## 参数与准确率",
+            "",
+            "mnist5k 上的各次运行：横轴是参数，纵轴是准确率，气泡的面积是乘加次数。",
+            "",
+            "![参数与准确率](images/accuracy_parameters.png)",
+        ]
+    args.out.write_text("\n".join(lines) + "\n", encoding="utf-8")
+    print(f"{len(runs)} 次运行，写到 {args.out}")
+    return 0
+
+
+if __name__ == "__main__":
+    cli.run(main)

