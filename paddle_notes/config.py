@@ -209,10 +209,12 @@ class AdversarialTask(Section):
     """生成对抗：判别器与生成器交替更新。"""
 
     name: Literal["adversarial"] = Field(description="任务的名字")
-    judge: str | None = Field(
-        None, description="评判样本的分类网络的检查点，如 output/lenet/best；不写则现训练一个"
+    loss: Literal["non_saturating", "minimax"] = Field(
+        "non_saturating", description="生成器的损失：−log D，或论文的原式 log(1 − D)"
     )
-    num_samples: int = Field(1000, gt=1, description="每次评估生成多少个样本")
+    label_smoothing: float = Field(
+        0.0, ge=0, lt=1, description="单侧标签平滑 ε：判别器对真图像的目标从 1 改为 1 − ε"
+    )
 
 
 def _one_of(what: str, *sections: type[Section], default: str | None = None) -> Any:

@@ -56,6 +56,15 @@ MODELS: dict[str, str] = {
     "shufflenet_v2_x1_0": "paddle_notes.ch06_modern_cnn.shufflenet_v2:shufflenet_v2_x1_0",
     "shufflenet_v2_x1_5": "paddle_notes.ch06_modern_cnn.shufflenet_v2:shufflenet_v2_x1_5",
     "shufflenet_v2_x2_0": "paddle_notes.ch06_modern_cnn.shufflenet_v2:shufflenet_v2_x2_0",
+    "forecaster": "paddle_notes.ch07_recurrent.forecaster:Forecaster",
+    "text_rnn": "paddle_notes.ch07_recurrent.sentiment:TextRNN",
+    "text_cnn": "paddle_notes.ch07_recurrent.text_cnn:TextCNN",
+    "char_lstm": "paddle_notes.ch07_recurrent.char_lm:CharLSTM",
+    "caption_net": "paddle_notes.ch07_recurrent.caption:CaptionNet",
+    "transformer": "paddle_notes.ch10_transformer.transformer:Transformer",
+    "gpt": "paddle_notes.ch10_transformer.gpt:GPT",
+    "gan": "paddle_notes.ch09_generative.gan:GAN",
+    "dcgan": "paddle_notes.ch09_generative.dcgan:DCGAN",
 }
 
 

@@ -67,6 +67,18 @@ def test_lenet_uses_it_for_both_convolutions(monkeypatch):
     assert count_unfolds(monkeypatch, models.build("lenet"), 28) == 2
 
 
+@pytest.mark.parametrize(("batch_size", "count"), [(32, 9), (1, 2)])
+def test_mobilenet_uses_it_on_small_maps(monkeypatch, batch_size, count):
+    """28×28 的图像：7×7、4×4、2×2 上的九个逐通道卷积；只有一张图时，输出为 2×2 的两个。"""
+    calls = []
+    original = fast_conv.multiply_depthwise
+    monkeypatch.setattr(fast_conv, "multiply_depthwise", lambda *args: calls.append(1) or original(*args))
+    model = models.build("mobilenet_v1", num_classes=10, in_channels=1, stem="small", width_multiplier=0.25)
+    model.eval()
+    model(paddle.zeros([batch_size, 1, 28, 28]))
+    assert len(calls) == count
+
+
 @pytest.mark.parametrize("options", [{"padding": "same"}, {"padding": 1, "padding_mode": "reflect"}])
 def test_leaves_other_convolutions_alone(options):
     layer = nn.Conv2D(16, 16, 3, **options)

@@ -73,7 +73,11 @@ def image_as_array(path: Path) -> None:
     texts = [*map(str, first), "⋮", *map(str, last)]
     colors = ["#f4cccc", "#d9ead3", "#cfe2f3"] * 2 + ["white"] + ["#f4cccc", "#d9ead3", "#cfe2f3"]
     for row, (text, color) in enumerate(zip(texts, colors)):
-        box = {"boxstyle": "square,pad=0.25", "facecolor": color, "edgecolor": GRAY if text != "⋮" else "white"}
+        box = {
+            "boxstyle": "square,pad=0.25",
+            "facecolor": color,
+            "edgecolor": GRAY if text != "⋮" else "white",
+        }
         panels[4].text(
             0.5, 1 - (row + 0.5) / len(texts), text, ha="center", va="center", fontsize=8, bbox=box
         )
@@ -98,7 +102,7 @@ def vision_challenges(path: Path) -> None:
     train_images, train_labels, images, labels = get_digits()
     model = KNearestNeighbors(3).fit(train_images, train_labels)
     example = clear_four(images, labels)
-    figure = Figure(figsize=(12, 2.15), layout="constrained")
+    figure = Figure(figsize=(12, 2.3), layout="constrained")
     panels = figure.subplots(1, 1 + len(VARIATIONS))
     accuracy = (model.predict(images) == labels).mean()
     text = label("原图\n\n准确率 {:.0f}%", "original\n\naccuracy {:.0f}%")
@@ -193,7 +197,9 @@ def k_fold_diagram(path: Path) -> None:
         for sample in range(num_samples):
             used = sample in valid
             axes.add_patch(
-                _square(sample + 0.05, num_folds - 1 - row + 0.1, ORANGE if used else BLUE, 1.0 if used else 0.3)
+                _square(
+                    sample + 0.05, num_folds - 1 - row + 0.1, ORANGE if used else BLUE, 1.0 if used else 0.3
+                )
             )
             axes.text(sample + 0.5, num_folds - row - 0.5, sample, ha="center", va="center", fontsize=9)
     axes.set_xlim(0, num_samples)
@@ -250,7 +256,9 @@ def under_overfitting(path: Path) -> None:
 
 
 def _plot_errors(axes, x, errors: list[capacity.Errors]) -> None:
-    axes.plot(x, [error.train for error in errors], "o-", color=BLUE, label=label("训练误差", "training error"))
+    axes.plot(
+        x, [error.train for error in errors], "o-", color=BLUE, label=label("训练误差", "training error")
+    )
     axes.plot(
         x,
         [error.generalization for error in errors],
@@ -292,7 +300,7 @@ def hand_made_features(path: Path) -> None:
     _, _, images, labels = get_digits()
     example = clear_four(images, labels)
     gx, gy = filter_3x3(example, SOBEL_X)[0], filter_3x3(example, SOBEL_Y)[0]
-    figure = Figure(figsize=(12, 2.6), layout="constrained")
+    figure = Figure(figsize=(12, 2.7), layout="constrained")
     panels = figure.subplots(1, 5)
     show(panels[0], example[0], label("像素", "pixels"))
     for axes, values, name in zip(
@@ -309,7 +317,9 @@ def hand_made_features(path: Path) -> None:
     for i, j, b in np.ndindex(7, 7, 8):
         half = 1.2 * histogram[i, j, b]
         dx, dy = -half * np.sin(angles[b]), half * np.cos(angles[b])
-        panels[4].plot([j + 0.5 - dx, j + 0.5 + dx], [i + 0.5 - dy, i + 0.5 + dy], color="white", linewidth=1.2)
+        panels[4].plot(
+            [j + 0.5 - dx, j + 0.5 + dx], [i + 0.5 - dy, i + 0.5 + dy], color="white", linewidth=1.2
+        )
     panels[4].set_title(label("方向的直方图 7×7×8", "orientation histograms 7×7×8"), fontsize=10)
     panels[4].set_axis_off()
     save(figure, path)

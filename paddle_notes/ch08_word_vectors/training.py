@@ -4,6 +4,10 @@
 第 n 个例子要往第 r 行加 g 倍的 h_n，就在 (r, n) 处放一个 g，梯度便是这个稀疏矩阵乘以 H，
 同一行的多次更新在乘法里相加（见 :func:`subtract_rows`）。
 
+逐个例子更新时，后一个例子看得到前一个的更新；一批一起更新时看不到，最常见的词在一批里出现几百次，
+几百份梯度加在一起会走过头，来回震荡，越走越远。所以一行在一批里出现 c 次、学习率 η 乘以 c 超过 1 时，
+它的更新缩小到 1/(ηc)，见 :func:`damping`。
+
 语料切成块，每块的随机数（二次采样、窗口、次序、反例）只由（种子，第几块）决定。
 所以训练可以在任何一块之后停下，再从那里继续，结果逐位相同；下一块的例子在另一个线程里备好，也不影响结果。
 """
@@ -21,7 +25,7 @@ from pathlib import Path
 
 import numpy as np
 from scipy import sparse
-from scipy.special import expit, softmax
+from scipy.special import expit, log_softmax
 
 from paddle_notes.ch08_word_vectors.corpus import (
     Vocabulary,
@@ -89,14 +93,22 @@ class Examples:
         return Examples(self.inputs[which], self.weights[which], self.targets[which], self.negatives[which])
 
 
-def subtract_rows(table: np.ndarray, ids: np.ndarray, factors: np.ndarray, vectors: np.ndarray) -> None:
-    """就地 ``table[ids[n, m]] -= factors[n, m]·vectors[n]``，重复的行累加。
+def damping(repeats: np.ndarray, lr: float) -> np.ndarray:
+    """在一批里出现 ``repeats`` 次的行，更新要缩小到几倍：学习率乘以次数不超过 1。"""
+    return np.minimum(1, 1 / np.maximum(lr * repeats, 1)).astype(np.float32)
+
+
+def subtract_rows(
+    table: np.ndarray, ids: np.ndarray, factors: np.ndarray, vectors: np.ndarray, lr: float
+) -> None:
+    """就地 ``table[ids[n, m]] -= lr·factors[n, m]·vectors[n]``；重复的行累加，次数太多时缩小。
 
     参数：
         table: (V, D)。
         ids: 行号，(N, M)。
         factors: (N, M)。
         vectors: (N, D)。
+        lr: 学习率。
     """
     count, per_example = ids.shape
     starts = np.arange(0, ids.size + 1, per_example)
@@ -105,7 +117,8 @@ def subtract_rows(table: np.ndarray, ids: np.ndarray, factors: np.ndarray, vecto
     rows = np.flatnonzero(np.diff(by_row.indptr))  # 碰到的行，R 个
     bounds = by_row.indptr[np.append(rows, len(table))]
     touched = sparse.csr_matrix((by_row.data, by_row.indices, bounds), shape=(len(rows), count))
-    table[rows] -= touched @ vectors  # (R, N) @ (N, D)
+    update = touched @ vectors  # (R, N) @ (N, D)
+    table[rows] -= (np.float32(lr) * damping(np.diff(bounds), lr))[:, None] * update
 
 
 class Trainer:
@@ -165,12 +178,15 @@ class Trainer:
         h = np.matmul(batch.weights[:, None, :], self.input_vectors[batch.inputs])[:, 0, :]  # (N, D)
         if self.settings.objective == "softmax":
             scores = h @ self.output_vectors.T  # (N, V)
-            g = softmax(scores, axis=1)
+            log_p = log_softmax(scores, axis=1)
             each = np.arange(len(batch))
-            loss = -np.log(g[each, batch.targets]).sum()
+            loss = -log_p[each, batch.targets].sum()
+            g = np.exp(log_p)
+            # 每个词期望被猜几次；二分类的 σ′ 至多 1/4，这里的 p·(1 − p) 加起来可以接近次数，所以乘 4
+            repeats = 4 * g.sum(0)
             g[each, batch.targets] -= 1
             dh = g @ self.output_vectors
-            self.output_vectors -= np.float32(lr) * (g.T @ h)
+            self.output_vectors -= np.float32(lr) * damping(repeats, lr)[:, None] * (g.T @ h)
         else:
             ids, labels, mask = self.questions(batch)  # (N, M)
             rows = self.output_vectors[ids]  # (N, M, D)
@@ -180,9 +196,9 @@ class Trainer:
             g = (expit(s) - labels) * mask
             # ∂L/∂h = Σ g·C[id]，∂L/∂C[id] += g·h
             dh = np.matmul(g[:, None, :], rows)[:, 0, :]
-            subtract_rows(self.output_vectors, ids, np.float32(lr) * g, h)
+            subtract_rows(self.output_vectors, ids, g, h, lr)
         # ∂L/∂W[x] += a·∂L/∂h
-        subtract_rows(self.input_vectors, batch.inputs, np.float32(lr) * batch.weights, dh)
+        subtract_rows(self.input_vectors, batch.inputs, batch.weights, dh, lr)
         return float(loss)
 
     def questions(self, batch: Examples) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

@@ -37,6 +37,9 @@ class Task:
         """各部分的参数，每部分有一个优化器。多数网络只有一部分。"""
         return {"model": model.parameters()}
 
+    def prepare(self, train_data) -> None:
+        """训练或评估开始之前，可以先看一遍训练数据。结果要由数据决定，不存进检查点。"""
+
     def start_epoch(self) -> None:
         """一轮训练或一次评估开始之前。"""
 

@@ -16,6 +16,7 @@ from paddle_notes.analysis.curves import draw_curves
 from paddle_notes.analysis.summary import count_parameters
 from paddle_notes.cli import command, quote
 from paddle_notes.config import Config, dump_config
+from paddle_notes.engine.animation import save_animations
 from paddle_notes.engine.checkpoint import (
     check_model,
     copy_checkpoint,
@@ -29,7 +30,7 @@ from paddle_notes.engine.diagnose import explain_bad_loss
 from paddle_notes.engine.evaluate import Meter, evaluate, format_metrics, to_tensors
 from paddle_notes.engine.folder import VDL, clear_folder, current_commit, holds, write_summary
 from paddle_notes.engine.interrupt import Interrupted, StopSignal
-from paddle_notes.engine.logs import RunLog, format_seconds, logger
+from paddle_notes.engine.logs import VDL_FILE, RunLog, format_seconds, logger
 from paddle_notes.engine.optim import build_optimizer, learning_rate
 from paddle_notes.errors import UserError
 from paddle_notes.runtime import machine, seed_everything
@@ -136,6 +137,7 @@ class Trainer:
         )
         if resume is not None:
             logger.info("从 %s 继续：已完成 %d 轮，共 %d 步", resume, self.epoch, self.step)
+        self.task.prepare(train_data)
 
     @property
     def epoch(self) -> int:
@@ -346,6 +348,7 @@ class Trainer:
         """画曲线、写总结，告诉用户结果在哪里、接下来敲什么。"""
         summary = self.write_summary("finished")
         draw_curves(self.folder / "metrics.jsonl", self.folder / "curves.png", self.task.metric)
+        save_animations(self.folder / VDL / VDL_FILE, self.folder / "pictures")
         best = self.best
         logger.info(
             "训练结束，用时 %s；最好的验证 %s 是 %.4f（第 %d 轮）",

@@ -142,7 +142,7 @@ def test_small_stem_doubles_every_side():
 
 
 def test_width_multiplier_too_small():
-    with pytest.raises(ValueError, match="宽度系数 width_multiplier 是 0.03"):
+    with pytest.raises(ValueError, match=r"宽度系数 width_multiplier 是 0\.03"):
         MobileNetV1(width_multiplier=0.03)
     assert MobileNetV1(width_multiplier=1 / 32).stem[0].weight.shape[0] == 1
 

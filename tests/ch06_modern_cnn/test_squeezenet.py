@@ -192,5 +192,5 @@ def test_options_come_from_the_signature():
         "stem": "small",
         "dropout": 0.2,
     }
-    with pytest.raises(UserError, match="图像至少要 21×21，得到 16×16；请把 data.image_size 设为 21 以上"):
+    with pytest.raises(UserError, match="图像至少要 21×21，得到 16×16"):
         models.build("squeezenet1_0", image_size=16)

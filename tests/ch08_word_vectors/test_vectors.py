@@ -123,5 +123,6 @@ def test_visualdl(tmp_path):
         write_embeddings(writer, VECTORS, count=3)
     reader = LogReader(file_path=str(tmp_path / "vdlrecords.word2vec.log"))
     (record,) = reader.get_data("embeddings", "word_vectors")
-    assert [list(row.vectors) for row in record.embeddings] == VECTORS.matrix[:3].tolist()
-    assert [row.label[0] for row in record.embeddings] == list(WORDS[:3])
+    rows = record.embeddings.embeddings
+    assert [list(row.vectors) for row in rows] == VECTORS.matrix[:3].tolist()
+    assert [row.label[0] for row in rows] == list(WORDS[:3])

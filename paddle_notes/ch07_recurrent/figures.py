@@ -1,0 +1,300 @@
+"""第 7 章的图：``python tools/figures.py 名字``。每个函数写出一张 PNG，几秒画完，不用下载数据。"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+
+from paddle_notes.ch07_recurrent.cells import CELLS, Weights, initial_weights, lstm_forward
+from paddle_notes.ch07_recurrent.clipping import global_norm
+from paddle_notes.ch07_recurrent.recurrent import recurrent_backward, recurrent_forward
+from paddle_notes.fonts import label
+
+# ---------------------------------------------------------------- 沿时间展开，与 LSTM 单元
+
+
+def draw_box(
+    axes, x: float, y: float, text: str, color: str, width: float = 0.9, height: float = 0.5
+) -> None:
+    """以 (x, y) 为中心的方框。"""
+    left, right, bottom, top = x - width / 2, x + width / 2, y - height / 2, y + height / 2
+    axes.fill([left, right, right, left], [bottom, bottom, top, top], facecolor=color, edgecolor="0.25")
+    axes.text(x, y, text, ha="center", va="center", fontsize=10)
+
+
+def draw_arrow(axes, start: tuple[float, float], end: tuple[float, float]) -> None:
+    axes.annotate(
+        "", end, start, arrowprops={"arrowstyle": "-|>", "color": "0.25", "shrinkA": 0, "shrinkB": 0}
+    )
+
+
+def draw_circle(axes, x: float, y: float, text: str) -> None:
+    axes.plot(x, y, "o", markersize=20, markerfacecolor="#fff2cc", markeredgecolor="0.25")
+    axes.text(x, y, text, ha="center", va="center", fontsize=11)
+
+
+def draw_unrolled_steps(axes) -> None:
+    """左边是一个带回路的单元，右边是它展开的四步。"""
+    draw_box(axes, 0.8, 1.5, label("单元", "cell"), "#dae8fc")
+    draw_arrow(axes, (0.8, 0.6), (0.8, 1.25))
+    draw_arrow(axes, (0.8, 1.75), (0.8, 2.4))
+    axes.plot([1.25, 1.55, 1.55, 0.05, 0.05], [1.5, 1.5, 2.05, 2.05, 1.5], color="0.25")  # 回路
+    draw_arrow(axes, (0.05, 1.5), (0.35, 1.5))
+    axes.text(0.8, 0.4, "$x_t$", ha="center", va="center", fontsize=12)
+    axes.text(0.8, 2.6, "$h_t$", ha="center", va="center", fontsize=12)
+    axes.text(2.2, 1.5, "=", ha="center", va="center", fontsize=20)
+    for k in range(4):
+        x = 3.8 + 1.6 * k
+        draw_box(axes, x, 1.5, label("单元", "cell"), "#dae8fc")
+        draw_arrow(axes, (x, 0.6), (x, 1.25))
+        draw_arrow(axes, (x, 1.75), (x, 2.4))
+        draw_arrow(axes, (x - 1.15, 1.5), (x - 0.45, 1.5))
+        axes.text(x, 0.4, f"$x_{k + 1}$", ha="center", va="center", fontsize=12)
+        axes.text(x, 2.6, f"$h_{k + 1}$", ha="center", va="center", fontsize=12)
+    axes.text(2.85, 1.75, "$h_0$", ha="center", va="center", fontsize=12)
+    axes.text(
+        6.2,
+        3.1,
+        label("四步是同一个单元，同一组权重", "the same cell and weights at every step"),
+        ha="center",
+    )
+    axes.set(xlim=(-0.4, 9.6), ylim=(0.1, 3.4))
+
+
+def draw_lstm_cell(axes) -> None:
+    """LSTM 单元：上面一条是记忆，只做乘与加；下面四个门由 x 与 h 算出。"""
+    gates = [
+        (2.0, label("遗忘门 f", "forget f"), "#f8cecc"),
+        (3.8, label("输入门 i", "input i"), "#f8cecc"),
+        (5.2, label("候选 c̃", "candidate"), "#d5e8d4"),
+        (7.0, label("输出门 o", "output o"), "#f8cecc"),
+    ]
+    axes.plot([0.3, 8.6], [0.5, 0.5], color="0.25")  # x 与 h 通到四个门
+    for x, text, color in gates:
+        draw_box(axes, x, 1.3, text, color, width=1.15)
+        draw_arrow(axes, (x, 0.5), (x, 1.05))
+    draw_arrow(axes, (0.3, 3.4), (9.4, 3.4))  # 记忆
+    draw_circle(axes, 2.0, 3.4, "×")
+    draw_circle(axes, 4.5, 3.4, "+")
+    draw_circle(axes, 4.5, 2.4, "×")
+    draw_circle(axes, 7.9, 2.4, "×")
+    draw_arrow(axes, (2.0, 1.55), (2.0, 3.15))
+    draw_arrow(axes, (3.8, 1.55), (4.33, 2.25))
+    draw_arrow(axes, (5.2, 1.55), (4.67, 2.25))
+    draw_arrow(axes, (4.5, 2.65), (4.5, 3.15))
+    draw_arrow(axes, (7.0, 1.55), (7.7, 2.25))
+    draw_arrow(axes, (7.9, 3.4), (7.9, 2.65))
+    draw_arrow(axes, (8.1, 2.4), (9.4, 2.4))
+    axes.text(8.1, 2.95, "tanh", fontsize=10)
+    axes.text(0.0, 3.4, "$c_{t-1}$", ha="right", va="center", fontsize=12)
+    axes.text(9.55, 3.4, "$c_t$", va="center", fontsize=12)
+    axes.text(9.55, 2.4, "$h_t$", va="center", fontsize=12)
+    axes.text(0.1, 0.5, "$x_t,\\ h_{t-1}$", ha="right", va="center", fontsize=12)
+    axes.text(4.5, 4.0, label("记忆沿上面这条线走，只做乘与加", "the memory path: only × and +"), ha="center")
+    axes.set(xlim=(-1.2, 10.1), ylim=(0.2, 4.3))
+
+
+def draw_unrolled_rnn(picture: Path) -> None:
+    """上：循环网络沿时间展开；下：LSTM 单元里的四个门与记忆。"""
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(8, 7), layout="constrained")
+    upper, lower = figure.subplots(2, 1, height_ratios=[3, 3.6])
+    draw_unrolled_steps(upper)
+    draw_lstm_cell(lower)
+    for axes in (upper, lower):
+        axes.axis("off")
+    figure.savefig(picture, dpi=90)
+
+
+# ---------------------------------------------------------------- 门随时间的变化
+
+
+def latch_sequences(generator: np.random.Generator, num_rows: int, num_steps: int):
+    """“见到标记就记住此刻的数”：输入 (N, T, 2) 是数与标记，目标 (N, T) 是最近一个有标记的数。"""
+    values = generator.uniform(-1, 1, (num_rows, num_steps))
+    marks = generator.random((num_rows, num_steps)) < 0.15
+    marks[:, 0] = True
+    latest = np.maximum.accumulate(np.where(marks, np.arange(num_steps), 0), axis=1)
+    targets = np.take_along_axis(values, latest, axis=1)
+    return np.stack([values, marks], axis=2).astype("float32"), targets.astype("float32")
+
+
+def train_latch(num_updates: int = 400) -> Weights:
+    """训练只有一个隐单元的 LSTM 记住有标记的数，返回它的参数。"""
+    import paddle
+    import paddle.nn.functional as F
+    from paddle import nn
+
+    paddle.seed(0)
+    generator = np.random.default_rng(0)
+    lstm, output = nn.LSTM(2, 1), nn.Linear(1, 1)
+    schedule = paddle.optimizer.lr.CosineAnnealingDecay(0.08, num_updates)
+    optimizer = paddle.optimizer.Adam(schedule, parameters=[*lstm.parameters(), *output.parameters()])
+    for _ in range(num_updates):
+        x, targets = latch_sequences(generator, 32, 20)
+        h, _ = lstm(paddle.to_tensor(x))  # (N, T, 1)
+        F.mse_loss(output(h).squeeze(2), paddle.to_tensor(targets)).backward()
+        optimizer.step()
+        optimizer.clear_grad()
+        schedule.step()
+    return Weights(*(parameter.numpy().astype("float64") for parameter in lstm.parameters()))
+
+
+def trace_gates(x: np.ndarray, weights: Weights) -> dict[str, np.ndarray]:
+    """一个序列 x (T, I) 走过只有一个隐单元的 LSTM，各步的 i、f、o 与记忆 c。"""
+    state = (np.zeros((1, 1)), np.zeros((1, 1)))
+    traces: dict[str, list] = {"i": [], "f": [], "o": [], "c": []}
+    for t in range(len(x)):
+        state, (_, _, _, i, f, _, o, c) = lstm_forward(x[t : t + 1], state, weights)
+        for name, value in zip("ifoc", (i, f, o, c)):
+            traces[name].append(value[0, 0])
+    return {name: np.array(values) for name, values in traces.items()}
+
+
+def draw_gates_over_time(picture: Path) -> None:
+    """训练好的一个 LSTM 单元：有标记时写入并忘掉旧的，没有标记时保持。"""
+    from matplotlib.figure import Figure
+
+    x, _ = latch_sequences(np.random.default_rng(374), 1, 24)  # 四个标记，疏密合适
+    x = x[0]
+    traces = trace_gates(x, train_latch())
+    steps = np.arange(len(x))
+    marked = x[:, 1] == 1
+    figure = Figure(figsize=(8, 6), layout="constrained")
+    upper, middle, lower = figure.subplots(3, 1, sharex=True)
+    upper.bar(steps, x[:, 0], color=np.where(marked, "tab:red", "0.8"))
+    upper.set_title(
+        label("输入：红色的有标记，要记住", "input: remember the marked (red) values"), fontsize=11
+    )
+    middle.plot(steps, traces["i"], "o-", label=label("输入门 i", "input gate i"))
+    middle.plot(steps, traces["f"], "s-", label=label("遗忘门 f", "forget gate f"))
+    middle.set(ylim=(-0.05, 1.05))
+    middle.legend(loc="center right", fontsize=9)
+    middle.set_title(label("两个门", "two gates"), fontsize=11)
+    lower.step(steps, traces["c"], where="mid", color="tab:green")
+    lower.axhline(0, color="0.7", linewidth=0.8)
+    lower.set_title(label("记忆 c", "memory c"), fontsize=11)
+    lower.set_xlabel(label("时刻", "time step"))
+    for axes in (upper, middle, lower):
+        for step in steps[marked]:
+            axes.axvline(step, color="tab:red", alpha=0.25, linewidth=1)
+    figure.savefig(picture, dpi=90)
+
+
+# ---------------------------------------------------------------- 梯度沿时间的消失与爆炸
+
+# 图例 -> (单元, 对参数的改动)
+VANISHING = {
+    "RNN": ("rnn", None),
+    "RNN, W_hh × 4": ("rnn", "scaled"),
+    "LSTM": ("lstm", None),
+    "LSTM, b_f + 4": ("lstm", "forget"),
+    "GRU": ("gru", None),
+    "GRU, b_z + 4": ("gru", "update"),
+}
+
+
+def gradient_by_distance(name: str, num_steps: int = 60, hidden_size: int = 32) -> np.ndarray:
+    """最后一步的 h 的梯度传回 k 步之前的输入时还剩多长，k = 0 … num_steps − 1。
+
+    参数是 paddle.nn 默认的随机初始化；返回值除以了 k = 0 处的长度。
+    """
+    cell, change = VANISHING[name]
+    generator = np.random.default_rng(0)
+    weights = initial_weights(cell, 8, hidden_size, generator)
+    if change == "scaled":
+        weights = weights._replace(weight_hh=weights.weight_hh * 4)
+    elif change is not None:  # LSTM 的遗忘门与 GRU 的更新门都排在第二
+        weights.bias_hh[hidden_size : 2 * hidden_size] += 4
+    x = generator.standard_normal((16, num_steps, 8))
+    state = (np.zeros((1, 16, hidden_size)),) * CELLS[cell].num_states
+    y, final, caches = recurrent_forward(cell, x, state, [(weights,)])
+    dy = np.zeros_like(y)
+    dy[:, -1] = generator.standard_normal(dy[:, -1].shape)
+    dx, _, _ = recurrent_backward(cell, dy, tuple(np.zeros_like(s) for s in final), caches, [(weights,)])
+    norms = np.sqrt((dx**2).sum(axis=(0, 2)))[::-1]  # (T,)，下标是离最后一步的距离
+    return norms / norms[0]
+
+
+def draw_vanishing_through_time(picture: Path) -> None:
+    """梯度随距离的变化，纵轴是对数。"""
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(8, 4.6), layout="constrained")
+    axes = figure.subplots()
+    colors = {"rnn": "tab:blue", "lstm": "tab:orange", "gru": "tab:green"}
+    for name, (cell, change) in VANISHING.items():
+        style = "-" if change is None else "--"
+        axes.semilogy(gradient_by_distance(name), style, color=colors[cell], label=name)
+    axes.set(ylim=(1e-16, 1e8))
+    axes.set_xlabel(label("与最后一步的距离（步）", "distance from the last step"))
+    axes.set_ylabel(label("梯度的长度（最后一步为 1）", "gradient norm (last step = 1)"))
+    axes.grid(alpha=0.3)
+    axes.legend(ncols=3, fontsize=9, loc="upper left")
+    figure.savefig(picture, dpi=90)
+
+
+# ---------------------------------------------------------------- 不裁剪梯度会怎样
+
+
+def train_to_repeat(clip_norm: float | None, num_updates: int = 60) -> tuple[np.ndarray, np.ndarray]:
+    """训练 RNN 复述四步之前的输入，返回每一步的损失与裁剪之前的梯度长度。
+
+    隐状态的权重取 1.3 倍的正交矩阵，学习率 0.3，容易爆炸；``clip_norm`` 为 None 时不裁剪。
+    """
+    import paddle
+    import paddle.nn.functional as F
+    from paddle import nn
+
+    paddle.seed(0)
+    generator = np.random.default_rng(0)
+    rnn, output = nn.SimpleRNN(1, 32), nn.Linear(32, 1)
+    orthogonal, _ = np.linalg.qr(generator.standard_normal((32, 32)))
+    rnn.weight_hh_l0.set_value((1.3 * orthogonal).astype("float32"))
+    parameters = [*rnn.parameters(), *output.parameters()]
+    clip = None if clip_norm is None else nn.ClipGradByGlobalNorm(clip_norm)
+    optimizer = paddle.optimizer.SGD(0.3, parameters=parameters, grad_clip=clip)
+    losses, norms = [], []
+    for _ in range(num_updates):
+        x = paddle.to_tensor(generator.choice([-1.0, 1.0], (16, 40, 1)).astype("float32"))
+        h, _ = rnn(x)  # (N, T, 32)
+        loss = F.mse_loss(output(h[:, 4:]), x[:, :-4])
+        loss.backward()
+        losses.append(loss.item())
+        norms.append(global_norm([p.grad.numpy().astype("float64") for p in parameters]))
+        optimizer.step()
+        optimizer.clear_grad()
+    return np.array(losses), np.array(norms)
+
+
+def draw_exploding_without_clipping(picture: Path) -> None:
+    """同一个网络、同样的数据与学习率：不裁剪时损失冲上天，裁剪到 1 时顺利学会。"""
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(8, 4), layout="constrained")
+    left, right = figure.subplots(1, 2)
+    for clip_norm, text in (
+        (None, label("不裁剪", "no clipping")),
+        (1.0, label("裁剪到 1", "clipped to 1")),
+    ):
+        losses, norms = train_to_repeat(clip_norm)
+        left.semilogy(losses, label=text)
+        right.semilogy(norms, label=text)
+    left.set_title(label("损失", "loss"), fontsize=11)
+    right.set_title(label("裁剪之前的梯度长度", "gradient norm before clipping"), fontsize=11)
+    for axes in (left, right):
+        axes.set(xlabel=label("步", "step"), ylim=(1e-3, 1e6))
+        axes.grid(alpha=0.3)
+        axes.legend(fontsize=9)
+    figure.savefig(picture, dpi=90)
+
+
+FIGURES: dict[str, Callable[[Path], None]] = {
+    "unrolled_rnn": draw_unrolled_rnn,
+    "gates_over_time": draw_gates_over_time,
+    "vanishing_through_time": draw_vanishing_through_time,
+    "exploding_without_clipping": draw_exploding_without_clipping,
+}

@@ -1,0 +1,1 @@
+"""第 10 章 Transformer。"""

@@ -1,0 +1,101 @@
+"""看图说话的数据：一到三个手写数字拼成的图像，和一句描述它的中文。
+
+图像由代码拼成：训练的图像只用 mnist5k 训练部分的数字，验证只用验证部分的，位置略有摇动。
+句子只有三种：“中间是三”“左边是三，右边是八”“左边是三，中间是五，右边是八”。
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from paddle_notes.data.batches import Batches
+from paddle_notes.data.idx import MNIST_MEAN, MNIST_STD
+from paddle_notes.data.images import resize, split_indices
+from paddle_notes.data.mnist5k import VALID_FRACTION, read_mnist5k
+from paddle_notes.data.vocabulary import BEGIN, END, SPECIAL, Vocabulary, pad
+
+SIDE, DIGIT = 48, 16  # 画布与数字的边长（像素）
+NAMES = "零一二三四五六七八九"
+# 数字的个数 -> 从左到右的位置名
+PLACES = {1: ("中间",), 2: ("左边", "右边"), 3: ("左边", "中间", "右边")}
+MAX_LENGTH = 16  # 最长的句子“左边是三，中间是五，右边是八”有 14 个字，加结束符
+
+
+def describe(digits: list[int]) -> str:
+    """描述一幅图像的句子：``[3, 8]`` → “左边是三，右边是八”。"""
+    return "，".join(f"{place}是{NAMES[digit]}" for place, digit in zip(PLACES[len(digits)], digits))
+
+
+def compose(images: np.ndarray, generator: np.random.Generator) -> np.ndarray:
+    """把从左到右的几个数字 (n, 16, 16) uint8 摆到 (48, 48) 的画布上，各自上下左右摇动。"""
+    canvas = np.zeros((SIDE, SIDE), "uint8")
+    width = SIDE // len(images)
+    for index, image in enumerate(images):
+        left = index * width + generator.integers(0, width - DIGIT + 1)
+        top = generator.integers(0, SIDE - DIGIT + 1)
+        canvas[top : top + DIGIT, left : left + DIGIT] = image
+    return canvas
+
+
+@dataclass(frozen=True)
+class CaptionSet:
+    """一份图像与句子。
+
+    属性：
+        images: (N, 1, 48, 48) uint8。
+        sentences: (N, T) int64：开始符、各字、结束符、填充。
+        vocabulary: 字表。
+    """
+
+    images: np.ndarray
+    sentences: np.ndarray
+    vocabulary: Vocabulary
+
+    def __len__(self) -> int:
+        return len(self.images)
+
+    def __getitem__(self, index: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        images = (self.images[index].astype("float32") / 255 - MNIST_MEAN[0]) / MNIST_STD[0]
+        return images, self.sentences[index]
+
+    def info(self) -> dict:
+        return {
+            "kind": "caption",
+            "facts": {"vocab_size": len(self.vocabulary), "in_channels": 1, "image_size": SIDE},
+            "vocabulary": self.vocabulary.tokens,
+            "max_length": MAX_LENGTH,
+            "mean": MNIST_MEAN[0],
+            "std": MNIST_STD[0],
+        }
+
+    def batches(self, config, training: bool = False, seed: int = 0) -> Batches:
+        return Batches(self, config.batch_size, training, seed)
+
+
+def make(digits: np.ndarray, labels: np.ndarray, count: int, seed: int) -> tuple[np.ndarray, list[str]]:
+    """拼 ``count`` 幅图像，返回 (count, 1, 48, 48) 与各自的句子。"""
+    generator = np.random.default_rng(seed)
+    images, sentences = np.empty((count, 1, SIDE, SIDE), "uint8"), []
+    for i in range(count):
+        chosen = generator.integers(0, len(labels), generator.integers(1, 4))
+        images[i, 0] = compose(digits[chosen], generator)
+        sentences.append(describe([int(label) for label in labels[chosen]]))
+    return images, sentences
+
+
+def load(config) -> tuple[CaptionSet, CaptionSet]:
+    """训练与验证两份，与运行的种子无关。"""
+    images, labels = read_mnist5k()
+    small = resize(images, DIGIT)[:, 0]  # (5000, 16, 16)
+    alphabet = sorted(set("".join(describe(list(row)) for row in [(d, d, d) for d in range(10)])))
+    vocabulary = Vocabulary([*SPECIAL, *alphabet])
+    sets = []
+    for index, count, seed in zip(
+        split_indices(labels, VALID_FRACTION), (config.num_train, config.num_valid), (0, 1)
+    ):
+        pictures, sentences = make(small[index], labels[index], count, seed)
+        ids = [[BEGIN, *vocabulary.encode(sentence), END] for sentence in sentences]
+        sets.append(CaptionSet(pictures, pad(ids)[0], vocabulary))
+    return sets[0], sets[1]

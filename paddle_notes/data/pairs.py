@@ -1,0 +1,345 @@
+"""成对的文本：由一句生成另一句。
+
+``chinese_dates`` 由程序现造：各种写法的中文日期 → ISO 8601，如“二〇二四年六月六日”→ 2024-06-06。
+每轮、每个样本都由（种子, 轮次, 编号）造出，永不重复用完；日期按自身的散列分成两份，
+验证用的日期训练时从不出现。
+
+``pairs`` 是制表符分开的句对文件：英文、中文，其余列不用。英文按词、中文按字切开；
+划分时英文相同（不计标点与大小写）的句对总在同一份里，验证的英文训练时从未见过。
+"""
+
+from __future__ import annotations
+
+import datetime
+import random
+import zlib
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from paddle_notes.data.batches import Arrays, Batches
+from paddle_notes.data.text import POOL, normalized
+from paddle_notes.data.vocabulary import BEGIN, END, SPECIAL, Vocabulary, pad, read_text, tokenize
+from paddle_notes.errors import UserError
+
+# ---------------------------------------------------------------- 中文日期
+
+FIRST_DAY, LAST_DAY = datetime.date(1900, 1, 1), datetime.date(2099, 12, 31)
+NUM_DAYS = (LAST_DAY - FIRST_DAY).days + 1
+HELD_OUT = 10  # 十个日期里有一个只用来验证
+
+DIGITS = "零一二三四五六七八九"
+CAPITALS = "零壹贰叁肆伍陆柒捌玖"  # 支票上的大写
+FULL_WIDTH = str.maketrans("0123456789", "０１２３４５６７８９")
+
+
+def held_out(day: datetime.date) -> bool:
+    """这个日期是不是只用来验证：只由日期本身决定。"""
+    return zlib.crc32(day.isoformat().encode()) % HELD_OUT == 0
+
+
+def spell(number: int, digits: str, zero: str = "零") -> str:
+    """逐位写出：2024 → 二零二四，``zero`` 是零的写法。"""
+    return "".join(digits[int(d)] if d != "0" else zero for d in str(number))
+
+
+def count_in_tens(number: int) -> str:
+    """两位以内的数目：6 → 六，10 → 十，24 → 二十四。"""
+    tens, ones = divmod(number, 10)
+    head = "" if tens == 0 else "十" if tens == 1 else DIGITS[tens] + "十"
+    return head + (DIGITS[ones] if ones or not tens else "")
+
+
+def count_in_thousands(number: int) -> str:
+    """四位的数目：1998 → 一千九百九十八，2024 → 二千零二十四，2000 → 二千。"""
+    thousands, rest = divmod(number, 1000)
+    hundreds, rest = divmod(rest, 100)
+    text = DIGITS[thousands] + "千" + (DIGITS[hundreds] + "百" if hundreds else "")
+    if not rest:
+        return text
+    tens, ones = divmod(rest, 10)
+    if not hundreds or not tens:  # 中间有空位，补一个零
+        text += "零"
+    return text + (DIGITS[tens] + "十" if tens else "") + (DIGITS[ones] if ones else "")
+
+
+def count_in_capitals(number: int, padded: bool) -> str:
+    """大写的月、日：6 → 零陆（``padded``）或陆，10 → 零壹拾 或 壹拾，24 → 贰拾肆。"""
+    tens, ones = divmod(number, 10)
+    text = (CAPITALS[tens] + "拾" if tens else "") + (CAPITALS[ones] if ones else "")
+    return "零" + text if padded and (number <= 10 or not ones) else text
+
+
+def write_date(day: datetime.date, generator: random.Random) -> str:
+    """随机取一种写法。年、月、日各有几种写法，可以混用，如“2024年六月6号”。"""
+
+    def pick(*choices):
+        return generator.choice(choices)
+
+    year, month, date = day.year, day.month, day.day
+    form = generator.randrange(10)
+    if form == 0:  # 只有数字与分隔符
+        mark = pick("-", "/", ".")
+        text = mark.join(pick((str(year), f"{month}", f"{date}"), (str(year), f"{month:02d}", f"{date:02d}")))
+        return pick(text, text.translate(FULL_WIDTH))
+    if form == 1:  # 支票上的大写
+        padded = generator.random() < 0.5
+        m, d = count_in_capitals(month, padded), count_in_capitals(date, padded)
+        return f"{spell(year, CAPITALS)}年{m}月{d}日"
+    chinese_year = (spell(year, DIGITS, pick("〇", "零", "○")), count_in_thousands(year))
+    chinese_month = count_in_tens(month) if month > 1 else pick("一", "元", "正")
+    chinese_day = count_in_tens(date)
+    plain = (str(year), pick(str(month), f"{month:02d}"), pick(str(date), f"{date:02d}"))
+    if form <= 6:  # 汉字，多数逐位读年份
+        y, m, d = chinese_year[generator.random() < 0.2], chinese_month, chinese_day
+    elif form <= 8:  # 阿拉伯数字
+        y, m, d = plain
+    else:  # 混用
+        y, m, d = pick(chinese_year[0], plain[0]), pick(chinese_month, plain[1]), pick(chinese_day, plain[2])
+    text = f"{pick('', '', '', '公元')}{y}年{m}月{d}{pick('日', '日', '号')}"
+    return text.translate(FULL_WIDTH) if generator.random() < 0.2 else text
+
+
+SOURCE_CHARACTERS = "".join(
+    sorted(
+        {*DIGITS, *CAPITALS, *"0123456789", *"〇○十拾百千元正年月日号公-/."}
+        | set("0123456789".translate(FULL_WIDTH))
+    )
+)
+
+
+@dataclass(frozen=True)
+class DateSet:
+    """现造的日期。``training`` 的那一份每轮不同；验证的那一份与种子无关，各次运行都相同。"""
+
+    count: int
+    training: bool
+    seed: int = 0
+
+    max_length = len("2024-06-06") + 1  # 加上结束符
+    sources = Vocabulary([*SPECIAL, *SOURCE_CHARACTERS])
+    targets = Vocabulary([*SPECIAL, *"-0123456789"])
+
+    def __len__(self) -> int:
+        return self.count
+
+    def sample(self, epoch: int, index: int) -> tuple[str, str]:
+        """第 ``epoch`` 轮的第 ``index`` 个样本：(中文写法, ISO 写法)。"""
+        # 以文字作种子：random 取它的 SHA-512，各个平台与版本都相同，又比 NumPy 造一个生成器快得多
+        seed = f"{self.seed} {epoch} {index}" if self.training else f"valid {index}"
+        generator = random.Random(seed)
+        while True:
+            day = FIRST_DAY + datetime.timedelta(generator.randrange(NUM_DAYS))
+            if held_out(day) != self.training:
+                return write_date(day, generator), day.isoformat()
+
+    def read(self, epoch: int, index: np.ndarray) -> Arrays:
+        """(源句 (B, S), 目标句 (B, T))，int64。"""
+        pairs = [self.sample(epoch, int(i)) for i in index]
+        sources, _ = pad([self.sources.encode(source) for source, _ in pairs])
+        targets, _ = pad([[BEGIN, *self.targets.encode(target), END] for _, target in pairs])
+        return sources, targets
+
+    def __getitem__(self, index: np.ndarray) -> Arrays:
+        return self.read(0, index)
+
+    def texts(self) -> tuple[list[str], list[str]]:
+        """第 0 轮的全部源句与目标句。"""
+        sources, targets = zip(*(self.sample(0, index) for index in range(self.count)))
+        return list(sources), list(targets)
+
+    def info(self) -> dict:
+        return pair_info("chinese_dates", self.sources, self.targets, ("char", "char"), self.max_length)
+
+    def batches(self, config, training: bool = False, seed: int = 0) -> Batches:
+        if not training:
+            return Batches(self, config.batch_size)
+        return DateBatches(DateSet(self.count, True, seed), config.batch_size, True, seed)
+
+
+class DateBatches(Batches):
+    """每轮现造的日期。"""
+
+    def reader(self, epoch: int) -> Callable[[np.ndarray], Arrays]:
+        return lambda index: self.dataset.read(epoch, index)
+
+
+def pair_info(
+    name: str, sources: Vocabulary, targets: Vocabulary, tokenizers: tuple[str, str], max_length: int
+) -> dict:
+    """造网络、评估与翻译所需的事。``max_length`` 是目标句的词元数的上限，含结束符。"""
+    return {
+        "kind": "pairs",
+        "facts": {"src_vocab_size": len(sources), "tgt_vocab_size": len(targets)},
+        "source_vocabulary": sources.tokens,
+        "target_vocabulary": targets.tokens,
+        "source_tokenizer": tokenizers[0],
+        "target_tokenizer": tokenizers[1],
+        "max_length": max_length,
+        "name": name,
+    }
+
+
+def load_dates(config) -> tuple[DateSet, DateSet]:
+    """中文日期 → ISO。"""
+    if config.path is not None:
+        raise UserError("chinese_dates 由程序现造，不需要 data.path，请删去它；自己的句对用 data.name=pairs")
+    return DateSet(config.num_train, True), DateSet(config.num_valid, False)
+
+
+# ---------------------------------------------------------------- 句对文件
+
+TOKENIZERS = ("word", "char")  # 英文按词，中文按字
+
+
+def read_pairs(path: Path) -> list[tuple[str, str]]:
+    """文件里的各对句子；空行不要，没有制表符的行是错误。"""
+    pairs = []
+    for number, line in enumerate(read_text(path).split("\n"), start=1):
+        if not line.strip():
+            continue
+        columns = [column.strip() for column in line.split("\t")]
+        if len(columns) < 2:
+            raise UserError(f"{path} 第 {number} 行没有制表符；每行应是“英文、制表符、中文”，其余列不用")
+        pairs.append((columns[0], columns[1]))
+    if not pairs:
+        raise UserError(f"{path} 里没有句对")
+    return pairs
+
+
+def split_pairs(
+    pairs: Sequence[tuple[str, str]], valid_fraction: float
+) -> tuple[list[tuple[str, str]], list[tuple[str, str]]]:
+    """按英文的散列划分：英文相同（不计标点与大小写）的在同一份里，没有文字的不要。"""
+    groups: dict[str, list[tuple[str, str]]] = {}
+    for pair in dict.fromkeys(pairs):  # 完全相同的句对只留一个
+        if (key := normalized(pair[0])) and normalized(pair[1]):
+            groups.setdefault(key, []).append(pair)
+    keys = sorted(groups, key=lambda key: (zlib.crc32(key.encode()), key))
+    num_valid = max(1, round(len(keys) * valid_fraction))
+    if len(keys) <= num_valid:
+        raise UserError(f"不同的英文句子只有 {len(keys)} 个，分不出训练与验证两部分")
+    valid = {key for key in keys[:num_valid]}
+    parts: tuple[list, list] = ([], [])
+    for key, members in groups.items():
+        parts[key in valid].extend(members)
+    return parts
+
+
+@dataclass(frozen=True)
+class PairSet:
+    """一份句对。
+
+    属性：
+        pairs: 各对 (英文, 中文)。
+        sources, targets: 两边的词表。
+        max_length: 一句至多几个词元（目标句另有结束符）。
+        reference: 训练部分的句对，用来算对照；训练的那一份没有。
+    """
+
+    pairs: list[tuple[str, str]]
+    sources: Vocabulary
+    targets: Vocabulary
+    max_length: int
+    reference: list[tuple[str, str]] | None = None
+
+    def __post_init__(self) -> None:
+        source_ids = [self.sources.encode(tokenize(pair[0], TOKENIZERS[0])) for pair in self.pairs]
+        target_ids = [
+            [BEGIN, *self.targets.encode(tokenize(pair[1], TOKENIZERS[1])), END] for pair in self.pairs
+        ]
+        object.__setattr__(self, "source_ids", source_ids)
+        object.__setattr__(self, "target_ids", target_ids)
+        lengths = [len(a) + len(b) for a, b in zip(source_ids, target_ids)]
+        object.__setattr__(self, "lengths", np.array(lengths, "int64"))
+
+    def __len__(self) -> int:
+        return len(self.pairs)
+
+    def __getitem__(self, index: np.ndarray) -> Arrays:
+        """(源句 (B, S), 目标句 (B, T))，int64。"""
+        sources, _ = pad([self.source_ids[i] for i in index])
+        targets, _ = pad([self.target_ids[i] for i in index])
+        return sources, targets
+
+    def texts(self) -> tuple[list[str], list[str]]:
+        """全部源句与目标句。"""
+        return [source for source, _ in self.pairs], [target for _, target in self.pairs]
+
+    def info(self) -> dict:
+        return pair_info("pairs", self.sources, self.targets, TOKENIZERS, self.max_length + 1)
+
+    def baselines(self) -> dict[str, dict[str, float]]:
+        """最近邻检索：训练部分里英文最相近的一句的中文，就当作译文。"""
+        if self.reference is None:
+            return {}
+        sources, targets = self.texts()
+        return {"最近邻检索": translation_scores(retrieve(self.reference, sources), targets)}
+
+    def batches(self, config, training: bool = False, seed: int = 0) -> PairBatches:
+        return PairBatches(self, config.batch_size, training, seed)
+
+
+class PairBatches(Batches):
+    """句对的批：长度相近的放在一批，填充就少；训练时打乱之后每 50 批排一次序，再打乱各批的先后。"""
+
+    def indices(self, epoch: int) -> list[np.ndarray]:
+        lengths = self.dataset.lengths
+        if not self.training:
+            order = np.argsort(lengths, kind="stable")
+            return [order[i : i + self.batch_size] for i in range(0, len(order), self.batch_size)]
+        order, size, batches = self.order(epoch), self.batch_size * POOL, []
+        for first in range(0, len(order), size):
+            pool = order[first : first + size]
+            pool = pool[np.argsort(lengths[pool], kind="stable")]
+            batches += [pool[i : i + self.batch_size] for i in range(0, len(pool), self.batch_size)]
+        shuffled = np.random.default_rng([self.seed, epoch, 1]).permutation(len(batches))
+        return [batches[i] for i in shuffled]
+
+
+def load_pairs(config) -> tuple[PairSet, PairSet]:
+    """制表符分开的句对文件：英文、中文，其余列不用；UTF-8（有没有 BOM 都行）或 GB18030。"""
+    if config.path is None:
+        raise UserError("data.name=pairs 要用 -o data.path=文件.txt 指明句对")
+    path = Path(config.path)
+    short = [
+        pair
+        for pair in read_pairs(path)
+        if all(len(tokenize(text, how)) <= config.max_length for text, how in zip(pair, TOKENIZERS))
+    ]
+    if not short:
+        raise UserError(f"{path} 里没有不超过 {config.max_length} 个词元的句对；请加大 data.max_length")
+    train, valid = split_pairs(short, config.valid_fraction)
+    sources, targets = (
+        Vocabulary.count((tokenize(pair[side], TOKENIZERS[side]) for pair in train), config.min_count)
+        for side in range(2)
+    )
+    common = (sources, targets, config.max_length)
+    return PairSet(train, *common), PairSet(valid, *common, reference=train)
+
+
+# ---------------------------------------------------------------- 译文的好坏
+
+
+def retrieve(training: Sequence[tuple[str, str]], sources: Sequence[str]) -> list[str]:
+    """对每个英文句子，找训练部分里 TF-IDF 向量（一元与二元词组）夹角最小的一句，返回它的中文。"""
+    from sklearn.feature_extraction.text import TfidfVectorizer
+
+    vectorizer = TfidfVectorizer(
+        analyzer="word", tokenizer=lambda text: tokenize(text, "word"), token_pattern=None, ngram_range=(1, 2)
+    )
+    index = vectorizer.fit_transform([source for source, _ in training])
+    similarity = vectorizer.transform(sources) @ index.T  # 各行已归一化，内积就是余弦
+    return [training[row.indices[row.data.argmax()]][1] if row.nnz else "" for row in similarity]
+
+
+def translation_scores(answers: Sequence[str], references: Sequence[str]) -> dict[str, float]:
+    """译文与参考译文的 BLEU（sacrebleu 的中文切分）与 chrF，都是 0 到 100。"""
+    from sacrebleu.metrics import BLEU, CHRF
+
+    return {
+        "bleu": BLEU(tokenize="zh").corpus_score(list(answers), [list(references)]).score,
+        "chrf": CHRF().corpus_score(list(answers), [list(references)]).score,
+    }

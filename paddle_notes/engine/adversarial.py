@@ -1,0 +1,277 @@
+"""生成对抗：判别器与生成器交替更新，样本由一个分类网络评判。
+
+生成对抗网络的损失不说明样本好不好：它只是两者之间的胜负。所以每次评估另请一个“评判网络”
+（:class:`Judge`，在真的训练图像上学过分类）来看生成的样本，得到四个数：
+
+- confidence：它对每个样本最大的类别概率，取平均；样本像某个数字时接近 1；
+- classes：样本中出现了几类，占 1 % 以上才算；
+- largest_share：最多的一类占几成；模式坍塌时接近 1；
+- frechet：真、假图像在它的特征空间里的 Fréchet 距离，越小越好，据此挑最好的检查点。
+
+Fréchet 距离即 FID（Heusel 等, *GANs Trained by a Two Time-Scale Update Rule Converge to a Local
+Nash Equilibrium*, 2017）的做法；FID 用 Inception 的特征，这里用评判网络的，所以两者的数值不能相比。
+"""
+
+from __future__ import annotations
+
+import itertools
+import time
+from collections.abc import Iterator
+
+import numpy as np
+import paddle
+import paddle.nn.functional as F
+from paddle import Tensor, nn
+
+from paddle_notes.engine.logs import logger
+from paddle_notes.engine.tasks import Metrics, Task
+from paddle_notes.runtime import seed_everything
+
+JUDGE_EPOCHS, JUDGE_STEPS = 8, 500  # 评判网络训练几轮，至多几步
+NUM_REFERENCE = 10_000  # 至多用多少张训练图像的特征代表“真”的分布
+NUM_PICTURES = 64  # 每次评估画几个样本
+MIN_SHARE = 0.01  # 一类至少占这么多才算出现
+
+
+# ---------------------------------------------------------------- 评判网络
+
+
+class Judge(nn.Layer):
+    """很小的卷积网络，输入是值在 [−1, 1] 之间的图像 (N, C, s, s)。
+
+    参数：
+        in_channels: 图像的通道数。
+        num_classes: 类别数 K。
+    """
+
+    def __init__(self, in_channels: int, num_classes: int):
+        super().__init__()
+        self.features = nn.Sequential(
+            nn.Conv2D(in_channels, 16, 5, stride=2, padding=2, bias_attr=False),  # (N, 16, s/2, s/2)
+            nn.BatchNorm2D(16),
+            nn.ReLU(),
+            nn.Conv2D(16, 32, 5, stride=2, padding=2, bias_attr=False),  # (N, 32, s/4, s/4)
+            nn.BatchNorm2D(32),
+            nn.ReLU(),
+            nn.AdaptiveAvgPool2D(4),  # (N, 32, 4, 4)
+            nn.Flatten(),
+            nn.Linear(512, 64),
+            nn.ReLU(),
+        )
+        self.classifier = nn.Linear(64, num_classes)
+
+    def forward(self, images: Tensor) -> Tensor:
+        return self.classifier(self.features(images))  # (N, K)
+
+
+def train_judge(judge: Judge, batches: Iterator[tuple[Tensor, Tensor]]) -> None:
+    """在真的 (图像, 标签) 上训练评判网络，然后固定下来。"""
+    optimizer = paddle.optimizer.Adam(0.002, parameters=judge.parameters())
+    judge.train()
+    for images, labels in batches:
+        F.cross_entropy(judge(images), labels).backward()
+        optimizer.step()
+        optimizer.clear_grad(set_to_zero=False)
+    judge.eval()
+
+
+def square_root(matrix: np.ndarray) -> np.ndarray:
+    """半正定对称矩阵的平方根：A = QΛQᵀ，A^½ = QΛ^½Qᵀ。"""
+    values, vectors = np.linalg.eigh(matrix)
+    return (vectors * np.sqrt(np.maximum(values, 0.0))) @ vectors.T  # 舍入会使 0 变成很小的负数
+
+
+def frechet_distance(first: np.ndarray, second: np.ndarray) -> float:
+    """两组特征 (N, D)、(M, D) 各看成一个高斯分布，求它们的 Fréchet 距离（的平方）。"""
+    first, second = first.astype("float64"), second.astype("float64")
+    root = square_root(np.cov(first, rowvar=False))
+    # d² = ‖μ₁ − μ₂‖² + Tr(Σ₁ + Σ₂ − 2(Σ₁Σ₂)^½)，其中 Tr(Σ₁Σ₂)^½ = Tr(Σ₁^½ Σ₂ Σ₁^½)^½：后者是对称的
+    shift = first.mean(0) - second.mean(0)
+    cross = square_root(root @ np.cov(second, rowvar=False) @ root)
+    spread = np.var(first, 0, ddof=1).sum() + np.var(second, 0, ddof=1).sum()
+    return float(shift @ shift + spread - 2 * np.trace(cross))
+
+
+# ---------------------------------------------------------------- 样本
+
+
+def fixed_noise(count: int, latent_size: int, seed: int = 0) -> Tensor:
+    """由 ``seed`` 决定的噪声 (count, latent_size)，与训练用的随机数无关。"""
+    noise = np.random.RandomState(seed).standard_normal((count, latent_size))  # 各版本 NumPy 都相同
+    return paddle.to_tensor(noise.astype("float32"))
+
+
+@paddle.no_grad()
+def generate_images(model: nn.Layer, count: int, seed: int = 0) -> np.ndarray:
+    """用推理模式生成 ``count`` 张图像，(count, C, s, s) uint8。"""
+    model.eval()
+    noise = fixed_noise(count, model.latent_size, seed)
+    images = [model.generate(noise[first : first + 64]).numpy() for first in range(0, count, 64)]
+    return np.round((np.concatenate(images) + 1) * 127.5).astype("uint8")  # [−1, 1] → 0..255
+
+
+def make_grid(images: np.ndarray, gap: int = 2) -> np.ndarray:
+    """把图像 (N, C, s, s) uint8 排成接近正方形的一张 (H, W, 3) uint8，彼此隔 ``gap`` 个像素。"""
+    count, channels, size, _ = images.shape
+    columns = int(np.ceil(np.sqrt(count)))
+    rows = -(-count // columns)
+    cell = size + gap
+    grid = np.zeros((rows * cell + gap, columns * cell + gap, channels), "uint8")
+    for index, image in enumerate(images.transpose(0, 2, 3, 1)):  # (s, s, C)
+        top, left = (index // columns) * cell + gap, (index % columns) * cell + gap
+        grid[top : top + size, left : left + size] = image
+    return np.repeat(grid, 3, axis=2) if channels == 1 else grid
+
+
+# ---------------------------------------------------------------- 任务
+
+
+class Adversarial(Task):
+    """生成对抗。一批是 (图像, 标签)，标签只用来训练评判网络。
+
+    网络是 ``model(图像) -> logits (N,)``（判别器）与 ``model.generate(噪声) -> 图像``，有两部分参数
+    ``model.discriminator`` 与 ``model.generator``，各有一个优化器；图像的值都在 [−1, 1] 之间，
+    数据的归一化在这里换算过来。
+
+    评判网络在 :meth:`prepare` 里由固定的种子训练，不存进检查点：继续训练与另外评估时重新训练，
+    得到的是同一个网络。
+
+    参数：
+        loss: 生成器的损失，non_saturating（−log D）或 minimax（log(1 − D)，论文的原式）。
+        label_smoothing: 单侧标签平滑 ε：判别器对真图像的目标从 1 改为 1 − ε。
+    """
+
+    kinds = ("image",)
+    metric = "frechet"
+    higher_is_better = False
+
+    def __init__(self, info: dict, loss: str = "non_saturating", label_smoothing: float = 0.0):
+        super().__init__(info)
+        self.form = loss
+        self.label_smoothing = label_smoothing
+        preprocess = info["preprocess"]
+        self.mean = np.array(preprocess["mean"], "float32").reshape(-1, 1, 1)
+        self.std = np.array(preprocess["std"], "float32").reshape(-1, 1, 1)
+        self.start_epoch()
+
+    def to_tanh_range(self, images: Tensor) -> Tensor:
+        """数据给出的图像 (x/255 − mean)/std 换算到 [−1, 1]，与生成器的 tanh 一致。"""
+        return images * paddle.to_tensor(2 * self.std) + paddle.to_tensor(2 * self.mean - 1)
+
+    def parameters(self, model: nn.Layer) -> dict[str, list]:
+        return {
+            "discriminator": model.discriminator.parameters(),
+            "generator": model.generator.parameters(),
+        }
+
+    # ------------------------------------------------------------ 评判
+
+    def batches(self, data, count: int) -> Iterator[tuple[Tensor, Tensor]]:
+        """训练数据的前 ``count`` 批，一轮不够就接着下一轮。"""
+        epochs = (data.epoch(epoch) for epoch in itertools.count())
+        for images, labels in itertools.islice(itertools.chain.from_iterable(epochs), count):
+            yield self.to_tanh_range(paddle.to_tensor(images)), paddle.to_tensor(labels)
+
+    def prepare(self, train_data) -> None:
+        """训练评判网络，记下训练图像的特征。"""
+        start, facts = time.perf_counter(), self.info["facts"]
+        steps = min(JUDGE_STEPS, JUDGE_EPOCHS * len(train_data))
+        seed_everything(0)
+        with paddle.utils.unique_name.guard():  # 不占用网络的参数名
+            self.judge = Judge(facts["in_channels"], facts["num_classes"])
+            train_judge(self.judge, self.batches(train_data, steps))
+        features, num_images = [], 0
+        with paddle.no_grad():
+            for images, _ in self.batches(train_data, len(train_data)):
+                features.append(self.judge.features(images).numpy())
+                num_images += len(images)
+                if num_images >= NUM_REFERENCE:
+                    break
+        self.reference = np.concatenate(features)
+        logger.info("评判网络训练了 %d 步，用时 %.0f 秒", steps, time.perf_counter() - start)
+
+    def start_epoch(self) -> None:
+        self.num_generated = 0
+        self.features: list[np.ndarray] = []  # 评估时生成的样本的特征
+        self.probabilities: list[np.ndarray] = []  # 与类别概率
+
+    def record_samples(self, samples: Tensor) -> None:
+        """让评判网络看一批生成的样本。"""
+        features = self.judge.features(samples)
+        self.features.append(features.numpy())
+        self.probabilities.append(F.softmax(self.judge.classifier(features), axis=-1).numpy())
+
+    def summarize(self, means: dict[str, float]) -> dict[str, float]:
+        if not self.features:  # 训练时的记录
+            return means
+        probabilities = np.concatenate(self.probabilities)  # (N, K)
+        num_classes = probabilities.shape[1]
+        shares = np.bincount(probabilities.argmax(1), minlength=num_classes) / len(probabilities)
+        metrics = {
+            **means,
+            "confidence": float(probabilities.max(1).mean()),
+            "classes": int((shares >= MIN_SHARE).sum()),
+            "largest_share": float(shares.max()),
+            "frechet": frechet_distance(np.concatenate(self.features), self.reference),
+        }
+        for problem in find_problems(metrics, num_classes):
+            logger.warning(problem)
+        return metrics
+
+    # ------------------------------------------------------------ 损失
+
+    def discriminator_loss(self, real: Tensor, fake: Tensor) -> tuple[Tensor, Metrics]:
+        """判别器的损失与它在真、假图像上的准确率；``real``、``fake`` 是它给两者的 logits (N,)。"""
+        # −log D(x) − log(1 − D(G(z)))，D = σ(logit)
+        target = paddle.full_like(real, 1 - self.label_smoothing)
+        cost = F.binary_cross_entropy_with_logits(real, target) + F.softplus(fake).mean()
+        return cost, {
+            "discriminator_loss": cost.detach(),
+            "accuracy_real": (real > 0).astype("float64").mean(),
+            "accuracy_fake": (fake < 0).astype("float64").mean(),
+        }
+
+    def generator_loss(self, fake: Tensor) -> Tensor:
+        """生成器的损失；``fake`` 是判别器给样本的 logits (N,)。"""
+        if self.form == "minimax":
+            return -F.softplus(fake).mean()  # log(1 − σ(s)) = −softplus(s)
+        return F.softplus(-fake).mean()  # −log σ(s) = softplus(−s)
+
+    def updates(self, model: nn.Layer, batch: tuple[Tensor, ...]) -> Iterator[tuple[str, Tensor, Metrics]]:
+        real = self.to_tanh_range(batch[0])
+        fake = model.generate(paddle.randn([len(real), model.latent_size]))
+        # 判别器：样本来自哪里与它无关，梯度不传给生成器
+        yield "discriminator", *self.discriminator_loss(model(real), model(fake.detach()))
+        # 生成器：同一批样本，由刚更新过的判别器来看
+        yield "generator", self.generator_loss(model(fake)), {}
+
+    def loss(self, model: nn.Layer, batch: tuple[Tensor, ...]) -> tuple[Tensor, Metrics]:
+        """评估：生成与这批真图像同样多的样本，噪声每次评估都相同。返回生成器的损失。"""
+        real = self.to_tanh_range(batch[0])
+        noise = fixed_noise(len(real), model.latent_size, seed=1 + self.num_generated)
+        self.num_generated += len(real)
+        fake = model.generate(noise)
+        scores = model(fake)
+        if not model.training:
+            self.record_samples(fake)
+        return self.generator_loss(scores), self.discriminator_loss(model(real), scores)[1]
+
+    def pictures(self, model: nn.Layer) -> dict[str, np.ndarray]:
+        return {"samples": make_grid(generate_images(model, NUM_PICTURES))}
+
+
+def find_problems(metrics: dict[str, float], num_classes: int) -> list[str]:
+    """由评估的指标看出常见的失败，各写成一句话：现象与办法。"""
+    problems = []
+    share, classes = metrics["largest_share"], metrics["classes"]
+    if classes < num_classes or share > 2.5 / num_classes:
+        problems.append(
+            f"模式坍塌：{num_classes} 类里只出现 {classes} 类，最多的一类占 {share:.0%}。"
+            "开头几轮常见；一直如此，请减小 optimizer.lr，或换 seed"
+        )
+    if min(metrics["accuracy_real"], metrics["accuracy_fake"]) > 0.98:
+        problems.append(
+            "判别器赢了：真假都分得几乎全对，传给生成器的梯度没有多少信息。"
+            "请设 task.label_smoothing=0.1，或减小 optimizer.lr"
+        )
+    return problems

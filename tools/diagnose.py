@@ -1,0 +1,54 @@
+"""准确率停在瞎猜的水平？逐项检查输入、标签、初始化、学习率，几秒钟给出结论。
+
+    python tools/diagnose.py -c configs/mlp.yml
+    python tools/diagnose.py -c configs/mlp.yml -o data.shuffle_labels=true
+
+只用于图像分类的配置；不写任何文件。有一项不正常时退出状态为 1。
+"""
+
+from __future__ import annotations
+
+import json
+
+from paddle_notes import cli
+
+
+def parse_args(argv: list[str] | None):
+    parser = cli.Parser(prog="diagnose.py", description=__doc__)
+    cli.add_config_arguments(parser)
+    parser.add_argument("--json", action="store_true", help="以 JSON 输出")
+    return parser.parse_args(argv)
+
+
+def main(argv: list[str] | None = None) -> int:
+    args = parse_args(argv)
+    from paddle_notes import models, runtime
+    from paddle_notes.config import load_config
+    from paddle_notes.data import build_data
+    from paddle_notes.errors import UserError
+
+    config = load_config(args.config, cli.overrides(args))
+    runtime.prepare(config.runtime.device, config.runtime.threads)
+
+    from paddle_notes.engine.checkup import examine
+    from paddle_notes.engine.tasks import build_task
+
+    train_data, _ = build_data(config.data, config.seed)
+    info = train_data.info()
+    if info["kind"] != "image" or config.task.name not in ("classification", "hinge"):
+        raise UserError(f"{args.config} 不是图像分类的配置，这些检查只用于图像分类")
+    runtime.seed_everything(config.seed)
+    model, _ = models.build_from_config(config.model, info)
+    checks = examine(model, build_task(config.task, info), train_data, config.optimizer)
+    if args.json:
+        print(json.dumps([vars(check) for check in checks], ensure_ascii=False))
+    else:
+        for check in checks:
+            print(f"{'正常' if check.passed else '有问题'}  {check.name}：{check.found}")
+            if not check.passed:
+                print(f"        {check.advice}")
+    return int(not all(check.passed for check in checks))
+
+
+if __name__ == "__main__":
+    cli.run(main)
