@@ -1,8 +1,8 @@
 """翻译：用训练好的 Transformer 由一句写出另一句。词表与切分取自检查点旁边的说明，不需要配置文件。
 
     python tools/translate.py --weights output/transformer_dates/best --text "二〇二四年六月六日"
-    python tools/translate.py --weights output/transformer_en_zh/best --text "How are you?" "Good night." --beam 1
-    python tools/translate.py --weights output/transformer_dates/best --text "2024年6月6日" --attention heads.png
+    python tools/translate.py --weights output/transformer_en_zh/best --text "How are you?" --beam 1
+    python tools/translate.py --weights output/transformer_dates/best --text 六月六日 --attention a.png
     python tools/translate.py --weights output/transformer_en_zh/best --evaluate
 
 --evaluate 在训练它的那份验证数据上算 BLEU 与 chrF，并与最近邻检索并列。

@@ -137,7 +137,8 @@ def beam_search(
         top_scores = np.take_along_axis(flat, top, axis=1)
         rows = np.arange(num)[:, None]
         grown = np.concatenate([prefixes[rows, parents], words[:, :, None]], axis=2)  # (N, 2b, length)
-        complete = (words == end) | (length == max_length)
+        # 排在前 b 名的才算写完：宽度为 1 时就与贪心解码相同
+        complete = ((words == end) | (length == max_length)) & (np.arange(2 * b) < b)
         ranked = np.where(complete, top_scores / penalty(length, length_penalty), -np.inf)
         winner = ranked.argmax(axis=1)
         better = ranked[rows[:, 0], winner] > best_score

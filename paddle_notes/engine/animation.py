@@ -29,6 +29,4 @@ def save_animations(vdl_file: Path, folder: Path) -> None:
         path = folder / tag.replace("/", "_")
         frames[-1].save(f"{path}.png")
         durations = [MILLISECONDS] * (len(frames) - 1) + [LAST_MILLISECONDS]
-        frames[0].save(
-            f"{path}.gif", save_all=True, append_images=frames[1:], duration=durations, loop=0
-        )
+        frames[0].save(f"{path}.gif", save_all=True, append_images=frames[1:], duration=durations, loop=0)

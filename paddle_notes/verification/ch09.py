@@ -77,9 +77,7 @@ def conv_transpose2d(generator: np.random.Generator) -> Topic:
         y = F.fold(columns, [height, width], [k, k], 2, [2, 2, 1, 1])  # 上、左裁 2 圈，下、右裁 1 圈
         return y + bias.reshape([num_out, 1, 1])
 
-    by_layer = layer(
-        lambda: nn.Conv2DTranspose(3, 2, 5, **window), {"weight": "weight", "bias": "bias"}
-    )
+    by_layer = layer(lambda: nn.Conv2DTranspose(3, 2, 5, **window), {"weight": "weight", "bias": "bias"})
     return Topic(
         inputs={
             "x": generator.standard_normal((2, 3, 3, 4)),

@@ -1,0 +1,268 @@
+"""成对的文本：现造的日期都对、验证的日期训练从不出现；句对文件的读取、划分、对照。"""
+
+from __future__ import annotations
+
+import datetime
+import random
+import re
+import unicodedata
+
+import numpy as np
+import pytest
+
+from paddle_notes.config import PairData
+from paddle_notes.data import build_data, pairs
+from paddle_notes.data.text import normalized
+from paddle_notes.data.vocabulary import BEGIN, END, UNKNOWN
+from paddle_notes.errors import UserError
+
+DATES = PairData(name="chinese_dates", num_train=600, num_valid=300)
+
+# ---------------------------------------------------------------- 中文日期
+
+VALUES = {
+    **{c: i for i, c in enumerate("零一二三四五六七八九")},
+    **{c: i for i, c in enumerate("零壹贰叁肆伍陆柒捌玖")},
+    **{"〇": 0, "○": 0, "元": 1, "正": 1},
+    **{str(i): i for i in range(10)},
+}
+UNITS = {"十": 10, "拾": 10, "百": 100, "千": 1000}
+
+
+def read_number(text: str) -> int:
+    """另写的一个读数的办法：有单位（十、百、千）时按单位，否则逐位。"""
+    if not any(c in UNITS for c in text):
+        return int("".join(str(VALUES[c]) for c in text))
+    total, digit = 0, None
+    for c in text:
+        if c in UNITS:
+            total += UNITS[c] * (digit if digit else 1)
+            digit = None
+        else:
+            digit = VALUES[c]
+    return total + (digit or 0)
+
+
+def parse(text: str) -> datetime.date:
+    text = unicodedata.normalize("NFKC", text.replace("〇", "零")).removeprefix("公元")
+    parts = re.fullmatch(r"(.+)[年](.+)月(.+)[日号]", text) or re.fullmatch(r"(.+)[-/.](.+)[-/.](.+)", text)
+    return datetime.date(*map(read_number, parts.groups()))
+
+
+def test_every_way_of_writing_is_right():
+    """用另一个程序把各种写法读回来，四千个全对，而且各种写法都出现过。"""
+    generator, seen = random.Random(0), []
+    for _ in range(4000):
+        day = pairs.FIRST_DAY + datetime.timedelta(generator.randrange(pairs.NUM_DAYS))
+        text = pairs.write_date(day, generator)
+        assert parse(text) == day, text
+        assert set(text) <= set(pairs.SOURCE_CHARACTERS), text
+        seen.append(text)
+    for pattern in (
+        "元月",
+        "正月",
+        "一月",
+        "〇",
+        "零",
+        "○",
+        "千",
+        "壹",
+        "２",
+        "号",
+        "公元",
+        "-",
+        "/",
+        r"\.",
+        "二十",
+    ):
+        assert any(re.search(pattern, text) for text in seen), pattern
+    assert set("".join(seen)) == set(pairs.SOURCE_CHARACTERS)
+
+
+@pytest.mark.parametrize(
+    ("number", "text"),
+    [
+        (1900, "一千九百"),
+        (1905, "一千九百零五"),
+        (1998, "一千九百九十八"),
+        (2000, "二千"),
+        (2010, "二千零一十"),
+    ],
+)
+def test_thousands(number, text):
+    assert pairs.count_in_thousands(number) == text
+    assert read_number(text) == number
+
+
+def test_capitals_of_a_cheque():
+    """月、日是壹至玖、壹拾、贰拾、叁拾时前面加零。"""
+    written = {n: pairs.count_in_capitals(n, padded=True) for n in (2, 10, 12, 20, 31)}
+    assert written == {2: "零贰", 10: "零壹拾", 12: "壹拾贰", 20: "零贰拾", 31: "叁拾壹"}
+    assert pairs.count_in_capitals(10, padded=False) == "壹拾"
+
+
+def test_dates_of_validation_never_appear_in_training():
+    days = [pairs.FIRST_DAY + datetime.timedelta(i) for i in range(pairs.NUM_DAYS)]
+    held_out = {day.isoformat() for day in days if pairs.held_out(day)}
+    assert abs(len(held_out) / len(days) - 1 / pairs.HELD_OUT) < 0.005
+    train, valid = pairs.load_dates(DATES)
+    trained = {train.sample(epoch, index)[1] for epoch in range(5) for index in range(600)}
+    validated = set(valid.texts()[1])
+    assert trained.isdisjoint(held_out) and validated <= held_out
+    assert len(validated) > 250
+
+
+def test_dates_depend_only_on_seed_epoch_and_index():
+    def batches(seed, epoch, start=0, batch_size=64):
+        data, _ = build_data(DATES.model_copy(update={"batch_size": batch_size}), seed)
+        return list(data.epoch(epoch, start))
+
+    first, again = batches(0, 2), batches(0, 2)
+    assert all(np.array_equal(a, b) for x, y in zip(first, again) for a, b in zip(x, y))
+    later = batches(0, 2, start=4)
+    assert len(later) == len(first) - 4
+    assert all(np.array_equal(a, b) for x, y in zip(first[4:], later) for a, b in zip(x, y))
+    whole = [
+        sorted(map(tuple, np.concatenate([b[1] for b in batches(*key)]))) for key in ((0, 2), (0, 3), (1, 2))
+    ]
+    assert whole[0] != whole[1] and whole[0] != whole[2]
+    small = np.concatenate([b[1] for b in batches(0, 2, batch_size=7)])
+    assert sorted(map(tuple, small)) == whole[0]  # 与批大小无关
+
+
+def test_date_batch():
+    data, valid = build_data(DATES, 0)
+    sources, targets = next(iter(data.epoch(0)))
+    assert sources.shape[0] == targets.shape[0] == 64 and targets.shape[1] == 12
+    assert (targets[:, 0] == BEGIN).all() and (targets[:, -1] == END).all()
+    assert not (sources == UNKNOWN).any() and not (targets == UNKNOWN).any()
+    info = data.info()
+    assert info == valid.info()
+    assert info["max_length"] == 11
+    assert info["facts"] == {
+        "src_vocab_size": len(info["source_vocabulary"]),
+        "tgt_vocab_size": len(info["target_vocabulary"]),
+    }
+    text = "".join(valid.dataset.targets.decode(targets[0]))
+    assert parse("".join(valid.dataset.sources.decode(sources[0]))).isoformat() == text
+    np.testing.assert_array_equal(
+        next(iter(build_data(DATES, 0)[1].epoch())), next(iter(build_data(DATES, 9)[1].epoch()))
+    )
+
+
+def test_dates_need_no_path():
+    with pytest.raises(UserError, match=r"不需要 data.path"):
+        pairs.load_dates(DATES.model_copy(update={"path": "a.txt"}))
+
+
+# ---------------------------------------------------------------- 句对文件
+
+SENTENCES = [
+    ("I like cats.", "我喜欢猫。"),
+    ("i like cats!", "我喜欢猫！"),
+    ("I like cats.", "我很喜欢猫。"),
+    ("You like dogs.", "你喜欢狗。"),
+    ("He likes tea.", "他喜欢茶。"),
+    ("She likes milk.", "她喜欢牛奶。"),
+    ("We like cats.", "我们喜欢猫。"),
+    ("They like tea.", "他们喜欢茶。"),
+]
+
+
+@pytest.fixture
+def write(tmp_path):
+    def make(text: str, encoding: str = "utf-8", **options) -> PairData:
+        path = tmp_path / "pairs.txt"
+        path.write_bytes(text.encode(encoding))
+        return PairData(name="pairs", path=str(path), min_count=1, valid_fraction=0.3, **options)
+
+    return make
+
+
+def lines(sentences=SENTENCES, tail: str = "\tCC-BY") -> str:
+    return "".join(f"{a}\t{b}{tail}\n" for a, b in sentences)
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "gb18030"])
+def test_reads_pairs(write, encoding, tmp_path):
+    config = write("\n" + lines().replace("\n", "\r\n"), encoding)
+    assert pairs.read_pairs(tmp_path / "pairs.txt") == SENTENCES
+    train, valid = pairs.load_pairs(config)
+    assert sorted([*train.pairs, *valid.pairs]) == sorted(SENTENCES)
+
+
+def test_split_shares_no_english_sentence(write):
+    seen = set()
+    for extra in range(12):  # 多试几种划分
+        sentences = [*SENTENCES, *((f"Number {i}.", f"数{i}。") for i in range(extra))]
+        train, valid = pairs.load_pairs(write(lines(sentences)))
+        left, right = ({normalized(a) for a, _ in part.pairs} for part in (train, valid))
+        assert left.isdisjoint(right) and len(left) + len(right) == 6 + extra
+        assert len(right) == round(0.3 * (6 + extra))
+        seen.add("ilikecats" in right)
+    assert seen == {True, False}
+
+
+def test_split_does_not_depend_on_the_order_of_the_file():
+    forward, backward = (pairs.split_pairs(part, 0.3) for part in (SENTENCES, SENTENCES[::-1]))
+    assert [set(part) for part in forward] == [set(part) for part in backward]
+
+
+def test_batches_of_pairs(write):
+    train, valid = build_data(write(lines(), batch_size=2), 0)
+    info = train.info()
+    assert info == valid.info() and info["max_length"] == 49
+    assert info["source_tokenizer"] == "word" and info["target_tokenizer"] == "char"
+    assert "cats" in info["source_vocabulary"] or "tea" in info["source_vocabulary"]
+    found = []
+    for sources, targets in train.epoch(1):
+        assert (targets[:, 0] == BEGIN).all() and ((targets == END).sum(1) == 1).all()
+        found += ["".join(train.dataset.targets.decode(row)) for row in targets]
+        assert sources.min(axis=1).min() >= 0
+    assert sorted(found) == sorted(b for _, b in train.dataset.pairs)
+    words = {word for a, _ in train.dataset.pairs for word in re.findall(r"\w+|[^\w\s]", a.lower())}
+    assert set(info["source_vocabulary"][4:]) == words  # 词表只由训练部分数出
+
+
+def test_long_pairs_are_dropped(write):
+    train, valid = pairs.load_pairs(write(lines([*SENTENCES, ("a b c d e f g h", "长")]), max_length=6))
+    assert all(a != "a b c d e f g h" for part in (train, valid) for a, _ in part.pairs)
+
+
+def test_retrieval_and_scores(write):
+    train = [("i like cats .", "我喜欢猫。"), ("he drinks tea .", "他喝茶。")]
+    assert pairs.retrieve(train, ["We like cats.", "Who drinks tea?", "xyz"]) == [
+        "我喜欢猫。",
+        "他喝茶。",
+        "",
+    ]
+    same = pairs.translation_scores(["我喜欢猫。", "他喝茶。"], ["我喜欢猫。", "他喝茶。"])
+    assert same == pytest.approx({"bleu": 100, "chrf": 100})
+    # 中文按字切开：4 个字里错 1 个，一元组 3/4、二元组 1/2 ……，不切开则整句是一个词，得 0 分
+    other = pairs.translation_scores(["我很喜欢吃鱼"], ["我很喜欢吃肉"])
+    assert other["bleu"] == pytest.approx(100 * (5 / 6 * 4 / 5 * 3 / 4 * 2 / 3) ** 0.25)
+    assert 0 < other["chrf"] < 100
+    _, valid = pairs.load_pairs(write(lines()))
+    assert set(valid.baselines()) == {"最近邻检索"}
+    assert pairs.load_pairs(write(lines()))[0].baselines() == {}
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("", "里没有句对"),
+        ("Hello.\t你好。\nBye 再见\n", "第 2 行没有制表符"),
+        ("Hello.\t你好。\nhello!\t您好。\n", "不同的英文句子只有 1 个"),
+        ("a b c d\t一\n", "里没有不超过 3 个词元的句对"),
+    ],
+)
+def test_bad_files(write, text, message):
+    with pytest.raises(UserError, match=message):
+        pairs.load_pairs(write(text, max_length=3))
+
+
+def test_missing_path(tmp_path):
+    with pytest.raises(UserError, match=r"要用 -o data.path="):
+        pairs.load_pairs(PairData(name="pairs"))
+    with pytest.raises(UserError, match="找不到"):
+        pairs.load_pairs(PairData(name="pairs", path=str(tmp_path / "none.txt")))
