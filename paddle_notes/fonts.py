@@ -27,7 +27,17 @@ CHINESE_FONTS = (
     "Droid Sans Fallback",
 )
 # 这些字体的文件名里有的字
-FILE_NAMES = ("cjk", "sourcehan", "wqy", "droidsansfallback", "msyh", "simhei", "pingfang", "hiragino", "heiti")
+FILE_NAMES = (
+    "cjk",
+    "sourcehan",
+    "wqy",
+    "droidsansfallback",
+    "msyh",
+    "simhei",
+    "pingfang",
+    "hiragino",
+    "heiti",
+)
 
 
 @functools.cache

@@ -88,7 +88,14 @@ def test_every_field_has_a_chinese_description():
 
 def test_all_keys_reach_every_level():
     keys = {key for key, _, _ in all_keys()}
-    assert {"seed", "model.name", "data.augment.shift", "data.window", "task.margin", "runtime.threads"} <= keys
+    assert {
+        "seed",
+        "model.name",
+        "data.augment.shift",
+        "data.window",
+        "task.margin",
+        "runtime.threads",
+    } <= keys
 
 
 def test_every_data_set_has_a_section():

@@ -120,7 +120,7 @@ def draw_padding_stride(picture: Path) -> None:
         if left_over:
             result += label(f"，剩 {left_over} 列", f", {left_over} left over")
         settings = label(f"步幅 {stride}，填充 {padding}", f"stride {stride}, padding {padding}")
-        axes.set_title(f"{size}×{size} {result}\n{settings}", fontsize=10)
+        axes.set_title(f"{size}×{size} {result}\n{settings}", fontsize=10, linespacing=1.5)
         axes.set(xlim=(-0.3, width + 0.3), ylim=(width + 0.3, -0.3), aspect="equal")
         axes.axis("off")
     figure.savefig(picture, dpi=100)
@@ -160,7 +160,7 @@ def draw_receptive_field(picture: Path) -> None:
             color = "tab:blue" if depth == 0 else "tab:orange"
             axes.scatter(list(centres.values()), [depth] * len(centres), s=60, color=color, zorder=2)
         size = label(f"感受野 {field.size}", f"receptive field {field.size}")
-        axes.set_title(f"{title}\n{size}", fontsize=11)
+        axes.set_title(f"{title}\n{size}", fontsize=11, linespacing=1.5)
         axes.set(xlim=(-0.6, 7.6), ylim=(-0.4, 3.4))
         axes.axis("off")
     figure.savefig(picture, dpi=100)

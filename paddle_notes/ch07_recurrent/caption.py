@@ -59,7 +59,10 @@ class CaptionNet(nn.Layer):
             )
         self.features = make_features(in_channels)
         # 展平而不是全局平均：说“左边、右边”要知道位置
-        self.image_state = nn.Linear(64 * side * side, 2 * hidden_size)
+        # 特征有几千个，每个权重动一点，加起来就使 tanh 饱和、梯度消失；先批量归一化，无论怎样更新都不会
+        self.image_state = nn.Sequential(
+            nn.Linear(64 * side * side, 2 * hidden_size, bias_attr=False), nn.BatchNorm1D(2 * hidden_size)
+        )
         self.embedding = nn.Embedding(vocab_size, embedding_size, padding_idx=0)
         self.lstm = nn.LSTM(embedding_size, hidden_size)
         self.output = nn.Linear(hidden_size, vocab_size)

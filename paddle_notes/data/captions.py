@@ -1,6 +1,6 @@
 """看图说话的数据：一到三个手写数字拼成的图像，和一句描述它的中文。
 
-图像由代码拼成：训练的图像只用 mnist5k 训练部分的数字，验证只用验证部分的，位置略有摇动。
+图像由代码拼成：训练的图像只用 mnist5k 训练部分的数字，验证只用验证部分的，各自略有平移。
 句子只有三种：“中间是三”“左边是三，右边是八”“左边是三，中间是五，右边是八”。
 """
 
@@ -17,6 +17,7 @@ from paddle_notes.data.mnist5k import VALID_FRACTION, read_mnist5k
 from paddle_notes.data.vocabulary import BEGIN, END, SPECIAL, Vocabulary, pad
 
 SIDE, DIGIT = 48, 16  # 画布与数字的边长（像素）
+SHIFT = 4  # 数字离开它那一栏的中心至多几个像素
 NAMES = "零一二三四五六七八九"
 # 数字的个数 -> 从左到右的位置名
 PLACES = {1: ("中间",), 2: ("左边", "右边"), 3: ("左边", "中间", "右边")}
@@ -29,12 +30,14 @@ def describe(digits: list[int]) -> str:
 
 
 def compose(images: np.ndarray, generator: np.random.Generator) -> np.ndarray:
-    """把从左到右的几个数字 (n, 16, 16) uint8 摆到 (48, 48) 的画布上，各自上下左右摇动。"""
+    """把从左到右的几个数字 (n, 16, 16) uint8 各摆在 (48, 48) 画布的一栏里，离开中心至多 4 像素。"""
     canvas = np.zeros((SIDE, SIDE), "uint8")
     width = SIDE // len(images)
     for index, image in enumerate(images):
-        left = index * width + generator.integers(0, width - DIGIT + 1)
-        top = generator.integers(0, SIDE - DIGIT + 1)
+        margin = (width - DIGIT) // 2  # 居中时左右各空多少；三个数字时没有空，不左右平移
+        horizontal = min(SHIFT, margin)
+        left = index * width + margin + generator.integers(-horizontal, horizontal + 1)
+        top = (SIDE - DIGIT) // 2 + generator.integers(-SHIFT, SHIFT + 1)
         canvas[top : top + DIGIT, left : left + DIGIT] = image
     return canvas
 
@@ -88,8 +91,8 @@ def make(digits: np.ndarray, labels: np.ndarray, count: int, seed: int) -> tuple
 def load(config) -> tuple[CaptionSet, CaptionSet]:
     """训练与验证两份，与运行的种子无关。"""
     images, labels = read_mnist5k()
-    small = resize(images, DIGIT)[:, 0]  # (5000, 16, 16)
-    alphabet = sorted(set("".join(describe(list(row)) for row in [(d, d, d) for d in range(10)])))
+    small = resize(images[:, 4:24, 4:24], DIGIT)[:, 0]  # 去掉四边的空白，(5000, 16, 16)
+    alphabet = sorted(set("".join(describe([digit] * 3) for digit in range(10))))
     vocabulary = Vocabulary([*SPECIAL, *alphabet])
     sets = []
     for index, count, seed in zip(

@@ -63,7 +63,9 @@ class LanguageBatches(Batches):
         starts = np.arange(self.num_windows) * self.length
         if self.training:
             generator = np.random.default_rng([self.seed, epoch])
-            starts = generator.permutation(starts + generator.integers(self.length)) % max(1, self.num_samples)
+            starts = generator.permutation(starts + generator.integers(self.length)) % max(
+                1, self.num_samples
+            )
         return [starts[i : i + self.batch_size] for i in range(0, len(starts), self.batch_size)]
 
     def reader(self, epoch: int) -> Callable[[np.ndarray], Arrays]:

@@ -117,7 +117,9 @@ def load_sunspots(config) -> tuple[SeriesSet, SeriesSet]:
     """1700–2008 年每年的太阳黑子数，309 个值，周期约 11 年。"""
     import statsmodels.datasets
 
-    return split(statsmodels.datasets.sunspots.load_pandas().data["SUNACTIVITY"].to_numpy(), config, "sunspots")
+    return split(
+        statsmodels.datasets.sunspots.load_pandas().data["SUNACTIVITY"].to_numpy(), config, "sunspots"
+    )
 
 
 def load_co2(config) -> tuple[SeriesSet, SeriesSet]:

@@ -117,7 +117,11 @@ class TextSet:
         vectorizer = TfidfVectorizer(analyzer=list, min_df=2)
         model = LogisticRegression(max_iter=1000)
         model.fit(vectorizer.fit_transform(self.reference[0]), self.reference[1])
-        return {"TF-IDF＋逻辑回归": {"accuracy": float(model.score(vectorizer.transform(self.tokens), self.labels))}}
+        return {
+            "TF-IDF＋逻辑回归": {
+                "accuracy": float(model.score(vectorizer.transform(self.tokens), self.labels))
+            }
+        }
 
     def batches(self, config, training: bool = False, seed: int = 0) -> TextBatches:
         return TextBatches(self, config.batch_size, training, seed)
@@ -143,7 +147,9 @@ def make_sets(
     )
 
 
-def split_texts(texts: list[str], labels: list[int], names: tuple[str, ...], config) -> tuple[TextSet, TextSet]:
+def split_texts(
+    texts: list[str], labels: list[int], names: tuple[str, ...], config
+) -> tuple[TextSet, TextSet]:
     """去重、分层划分，再交给 :func:`make_sets`。"""
     texts, labels = deduplicate(texts, labels)
     counts = np.bincount(labels, minlength=len(names))
@@ -170,7 +176,9 @@ def load_imdb(config) -> tuple[TextSet, TextSet]:
     """IMDB 影评（aclImdb_v1.tar.gz），已分好训练与测试；压缩包里的文件直接读，不解到磁盘上。"""
     if config.path is None:
         raise UserError("data.name=imdb 要用 -o data.path=aclImdb_v1.tar.gz 指明压缩包")
-    wanted: Callable[[str], re.Match | None] = re.compile(r"aclImdb/(train|test)/(neg|pos)/\d+_\d+\.txt$").search
+    wanted: Callable[[str], re.Match | None] = re.compile(
+        r"aclImdb/(train|test)/(neg|pos)/\d+_\d+\.txt$"
+    ).search
     parts = {"train": ([], []), "test": ([], [])}
     try:
         with tarfile.open(config.path) as archive:
@@ -205,7 +213,9 @@ def load_table(config) -> tuple[TextSet, TextSet]:
         columns = reader.fieldnames or []
         for key, name in (("text_column", config.text_column), ("label_column", config.label_column)):
             if name not in columns:
-                raise UserError(f"{path} 的第一行里没有 {name} 一列，有的是 {'、'.join(columns)}；请用 data.{key} 指明")
+                raise UserError(
+                    f"{path} 的第一行里没有 {name} 一列，有的是 {'、'.join(columns)}；请用 data.{key} 指明"
+                )
         rows = [(row[config.text_column] or "", (row[config.label_column] or "").strip()) for row in reader]
     except csv.Error as error:
         raise UserError(f"{path} 不是合法的 CSV：{error}") from error

@@ -95,10 +95,8 @@ def read_text(path: Path) -> str:
         raise UserError(f"找不到 {path}；请检查 data.path") from None
     except IsADirectoryError:
         raise UserError(f"{path} 是文件夹；data.path 应是一个文件") from None
-    if data[:2] in (b"\xff\xfe", b"\xfe\xff"):
-        encodings = ["utf-16"]
-    else:
-        encodings = ["utf-8-sig", "gb18030"]
+    marked = data[:2] in (b"\xff\xfe", b"\xfe\xff")  # UTF-16 的 BOM
+    encodings = ["utf-16"] if marked else ["utf-8-sig", "gb18030"]
     for encoding in encodings:
         try:
             text = data.decode(encoding)

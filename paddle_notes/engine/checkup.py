@@ -64,7 +64,7 @@ def check_labels(inputs: np.ndarray, labels: np.ndarray, num_classes: int) -> Ch
     chance = max(np.bincount(labels, minlength=num_classes)) / len(labels)
     found = f"最近邻 {accuracy:.1%}，总猜最多的一类 {chance:.1%}"
     advice = "标签与输入对不上，多半是打乱时没有一起打乱；请随机抽几个样本看看（data.shuffle_labels=false）"
-    return Check("标签", accuracy > 1.5 * chance, found, advice)
+    return Check("标签", bool(accuracy > 1.5 * chance), found, advice)
 
 
 def check_first_loss(loss: float, num_classes: int) -> Check:

@@ -184,7 +184,8 @@ def test_overfits_one_batch(form, optimizer, steps, mnist5k, make_config, output
     )
     seed_everything(1)
     output.mkdir()
-    Trainer(LeNet(form=form), build_task(config.task, few.info()), config).fit(Repeated(), ImageBatches(few, 32))
+    task = build_task(config.task, few.info())
+    Trainer(LeNet(form=form), task, config).fit(Repeated(), ImageBatches(few, 32))
     lines = (output / "metrics.jsonl").read_text(encoding="utf-8").splitlines()
     records = [json.loads(line) for line in lines]
     losses = [record["loss"] for record in records if record["split"] == "train"]  # 每 10 步的平均

@@ -32,7 +32,7 @@ def test_shapes_and_parameters(model, images):
     trainable = sum(int(np.prod(p.shape)) for p in model.parameters() if not p.stop_gradient)
     convolutions = sum(9 * a * b + 2 * b for a, b in ((1, 16), (16, 32), (32, 64)))
     recurrent = 4 * 16 * (8 + 16 + 2)
-    assert trainable == convolutions + (64 * 2 * 2 + 1) * 32 + V * 8 + recurrent + (16 + 1) * V
+    assert trainable == convolutions + (64 * 2 * 2 + 2) * 32 + V * 8 + recurrent + (16 + 1) * V
 
 
 def test_image_too_small():

@@ -57,7 +57,7 @@ def test_reads_what_gensim_writes(tmp_path):
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        ("".encode(), "第一行应是词数与维数"),
+        (b"", "第一行应是词数与维数"),
         ("春天 1 2\n".encode(), "第一行应是词数与维数"),
         ("2 2\n春 1 2\n".encode(), "应有 2 个词，实际有 1 个"),
         ("1 2\n春 1\n".encode(), "第 2 行应是一个词与 2 个数"),

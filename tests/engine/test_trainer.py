@@ -28,7 +28,6 @@ from paddle_notes.engine.trainer import Trainer
 from paddle_notes.errors import UserError
 from paddle_notes.runtime import seed_everything
 
-
 INFO = {"kind": "image", "facts": {}}
 
 

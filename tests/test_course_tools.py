@@ -1,0 +1,210 @@
+"""课程的工具：verify 证明、figures 画图、experiment 做实验、results 列结果。"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from paddle_notes import verification
+from paddle_notes.engine.folder import read_summary
+from paddle_notes.verification.core import Topic
+
+SOFTMAX = "configs/softmax_regression.yml"
+
+# ---------------------------------------------------------------- verify
+
+
+@pytest.fixture(scope="module")
+def topics():
+    return verification.all_topics()
+
+
+def test_there_are_enough_topics(topics):
+    assert len(topics) >= 60
+    for name in topics:
+        chapter, _, topic = name.partition(".")
+        assert chapter in verification.CHAPTERS and topic == topic.lower()
+
+
+def test_every_topic_passes(tool):
+    result = tool("verify", "--json")
+    assert result.code == 0
+    records = json.loads(result.out)
+    assert len(records) == len(verification.all_topics())
+    assert all(
+        {"topic", "value_diff", "grad_diff", "gradcheck", "passed"} <= record.keys() for record in records
+    )
+    assert [record["topic"] for record in records if not record["passed"]] == []
+    compared = [record for record in records if record["grad_diff"] is not None]
+    assert len(compared) >= 40
+    for record in compared:
+        assert record["value_diff"] <= 1e-6 and record["grad_diff"] <= 1e-6 and record["gradcheck"] <= 1e-6
+
+
+def test_a_wrong_gradient_is_caught(tool, monkeypatch, topics):
+    def wrong(generator) -> Topic:
+        topic = topics["ch03.sigmoid"](generator)
+        return replace(
+            topic,
+            backward=lambda dy, **inputs: {k: 1.01 * v for k, v in topic.backward(dy, **inputs).items()},
+        )
+
+    monkeypatch.setattr(verification, "all_topics", lambda: {"ch03.sigmoid": wrong})
+    result = tool("verify")
+    assert result.code == 1
+    assert "不通过" in result.out and "没有通过：ch03.sigmoid" in result.out
+
+
+def test_a_topic_by_its_short_name(tool):
+    result = tool("verify", "sigmoid", "ch03.tanh")
+    assert result.code == 0
+    assert "ch03.sigmoid" in result.out and "ch03.tanh" in result.out and "2 个题目，2 个通过" in result.out
+
+
+def test_unknown_topic(tool):
+    result = tool("verify", "sigmoidd")
+    assert (result.code, result.err.strip()) == (2, "错误：没有名为 sigmoidd 的题目；你是不是想写 sigmoid？")
+
+
+# ---------------------------------------------------------------- figures
+
+
+def test_figures_are_listed(tool):
+    names = tool("figures", "--list").out.split()
+    assert {"activations", "receptive_field", "knn_choose_k", "loss_curves"} <= set(names)
+    assert len(names) == len(set(names))
+
+
+def test_draw_a_figure(tool, tmp_path):
+    picture, folder = tmp_path / "a.png", tmp_path / "vdl"
+    result = tool("figures", "activations", "-o", picture, "--vdl", folder)
+    assert result.code == 0 and str(picture) in result.out
+    assert np.asarray(Image.open(picture)).std() > 10  # 不是一片空白
+    assert any(folder.glob("vdlrecords*"))
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["activation"], "你是不是想写 activations？"),
+        ([], "--list 列出全部的图"),
+        (["activations", "dropout_mask", "-o", "x.png"], "-o 只能用于一张图"),
+    ],
+)
+def test_bad_figure_commands(tool, words, said):
+    result = tool("figures", *words)
+    assert result.code == 2 and said in result.err
+
+
+# ---------------------------------------------------------------- experiment
+
+EXPERIMENT = """
+title: 学习率
+question: 学习率太大会怎样？
+base: configs/softmax_regression.yml
+override: {train.epochs: 1, data.batch_size: 500}
+runs:
+  正常: {}
+  太大: {optimizer.lr: 1e38}
+metrics: [train/loss, eval/accuracy]
+plot: PLOT
+"""
+
+
+@pytest.mark.parametrize("plot", ["curves", "bars"])
+def test_experiment(tool, tmp_path, plot):
+    file, out = tmp_path / "rates.yml", tmp_path / "out"
+    file.write_text(EXPERIMENT.replace("PLOT", plot), encoding="utf-8")
+    result = tool("experiment", file, "--out", out)
+    assert result.code == 0, result.text
+    good, bad = (read_summary(out / "rates" / name) for name in ("正常", "太大"))
+    assert (good["status"], bad["status"]) == ("finished", "failed")
+    assert "学习率太大" in bad["error"]
+    rows = {line.split(" | ")[0]: line for line in result.out.splitlines() if line.startswith("| ")}
+    assert f"{good['best']['value']:.4g}" in rows["| 正常"]
+    assert bad["error"] in rows["| 太大"]
+    assert np.asarray(Image.open(out / "rates.png")).std() > 1
+    before = (out / "rates" / "正常" / "summary.json").stat().st_mtime
+    assert tool("experiment", file, "--out", out).code == 0
+    assert (out / "rates" / "正常" / "summary.json").stat().st_mtime == before  # 做完的不重做
+
+
+def test_all_experiments_are_valid(tool, load_tool, root):
+    from paddle_notes.config import load_config
+
+    module = load_tool("experiment")
+    listed = tool("experiment", "--list").out
+    files = sorted((root / "configs" / "experiments").glob("*.yml"))
+    assert len(files) >= 6
+    for file in files:
+        experiment = module.load_experiment(file.stem)
+        assert file.stem in listed and experiment.title in listed
+        for changes in experiment.runs.values():
+            load_config(root / experiment.base, module.as_overrides({**experiment.override, **changes}))
+
+
+def test_lists_and_text_become_overrides(load_tool):
+    changes = {"model.kernel_sizes": ["3", "3"], "train.epochs": "2"}
+    assert load_tool("experiment").as_overrides(changes) == ["model.kernel_sizes=[3, 3]", "train.epochs=2"]
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        (("runs:", "run:"), "runs"),
+        (("optimizer.lr", "optimizer.Lr"), "你是不是想写 optimizer.lr？"),
+        (("PLOT", "pie"), "plot 没有 'pie' 这种取值"),
+    ],
+)
+def test_bad_experiment(tool, tmp_path, change, said):
+    file = tmp_path / "bad.yml"
+    file.write_text(EXPERIMENT.replace(*change).replace("PLOT", "curves"), encoding="utf-8")
+    result = tool("experiment", file, "--out", tmp_path / "out")
+    assert result.code == 2 and said in result.err
+    assert not (tmp_path / "out").exists()
+
+
+def test_unknown_experiment(tool):
+    result = tool("experiment", "degradatoin")
+    assert result.code == 2 and "你是不是想写 degradation？" in result.err
+
+
+# ---------------------------------------------------------------- results
+
+
+def test_results(tool, tmp_path, root):
+    runs = tmp_path / "runs"
+    for name, options in (("softmax_regression", []), ("linear_regression", ["train.epochs=2"])):
+        config = root / "configs" / f"{name}.yml"
+        options = [*options, f"output_dir={runs / name}"]
+        if name == "softmax_regression":
+            options += ["train.epochs=1", "data.batch_size=500"]
+        assert tool("train", "-c", config, "-o", *options).code == 0
+    out = tmp_path / "docs" / "results.md"
+    out.parent.mkdir()
+    assert tool("results", runs, "--out", out).code == 0
+    text = out.read_text(encoding="utf-8")
+    softmax, linear = (read_summary(runs / name) for name in ("softmax_regression", "linear_regression"))
+    row = next(line for line in text.splitlines() if line.startswith("| softmax_regression"))
+    cells = [cell.strip() for cell in row.strip("|").split("|")]
+    assert cells[:6] == [
+        "softmax_regression",
+        "mnist5k",
+        "28×28",
+        "7,840",
+        "7,850",
+        f"{softmax['best']['value']:.4f}",
+    ]
+    assert softmax["machine"] in row and "configs/softmax_regression.yml" in row
+    row = next(line for line in text.splitlines() if line.startswith("| linear_regression"))
+    assert f"{linear['best']['value']:.4f}" in row and "总是猜均值" in row
+    assert (tmp_path / "docs" / "images" / "accuracy_parameters.png").exists()
+
+
+def test_results_without_runs(tool, tmp_path):
+    result = tool("results", tmp_path)
+    assert result.code == 2 and "没有训练完的运行" in result.err
