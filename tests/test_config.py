@@ -25,7 +25,8 @@ from paddle_notes.data import DATASETS
 from paddle_notes.engine.tasks import TASKS
 from paddle_notes.errors import UserError, closest, suggestion
 
-CONFIGS = sorted((Path(__file__).parent.parent / "configs").rglob("*.yml"))
+FOLDER = Path(__file__).parent.parent / "configs"
+CONFIGS = sorted([*FOLDER.glob("*.yml"), *(FOLDER / "full").glob("*.yml")])
 MINIMAL = "model:\n  name: lenet\ndata:\n  name: mnist5k\n"
 
 
