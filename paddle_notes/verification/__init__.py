@@ -7,10 +7,12 @@
 from __future__ import annotations
 
 import importlib
+import pkgutil
+import re
 from collections.abc import Callable
 
-# 有题目的章
-CHAPTERS = ("ch01", "ch02", "ch03", "ch04")
+# 有题目的章，如 ch03
+CHAPTERS = tuple(sorted(m.name for m in pkgutil.iter_modules(__path__) if re.fullmatch(r"ch\d\d", m.name)))
 
 
 def all_topics() -> dict[str, Callable]:
