@@ -96,7 +96,9 @@ def model_table() -> None:
     cog.outl("\n| 网络 | 选项与默认值 |\n|---|---|")
     for name in MODELS:
         parameters = inspect.signature(constructor(name)).parameters.values()
-        options = "，".join(f"`{parameter.name}: {parameter.default}`" for parameter in parameters)
+        options = "，".join(
+            f"`{p.name}`" if p.default is p.empty else f"`{p.name}: {p.default}`" for p in parameters
+        )
         cog.outl(f"| `{name}` | {options} |")
     cog.outl()
 

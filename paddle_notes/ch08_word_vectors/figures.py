@@ -14,7 +14,6 @@ from paddle_notes.ch08_word_vectors.corpus import (
     read_tagged,
 )
 from paddle_notes.ch08_word_vectors.huffman import average_length, build_tree, entropy
-from paddle_notes.ch08_word_vectors.training import Settings, Trainer
 from paddle_notes.ch08_word_vectors.vectors import GROUPS, WordVectors
 from paddle_notes.fonts import label
 
@@ -98,6 +97,8 @@ def subsampling_curve(path: Path) -> None:
 
 def word_vectors_2d(path: Path) -> None:
     """日期、月份、省份、数字四组词的向量，用主成分分析降到二维。训练一遍报纸，约半分钟。"""
+    from paddle_notes.ch08_word_vectors.training import Settings, Trainer
+
     sentences = read_tagged(newspaper_path())
     vocabulary = Vocabulary.build(sentences, min_count=5)
     trainer = Trainer(*vocabulary.encode(sentences), vocabulary, Settings())

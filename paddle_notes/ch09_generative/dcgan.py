@@ -31,6 +31,8 @@
 
 from __future__ import annotations
 
+import itertools
+
 from paddle import Tensor, nn
 
 
@@ -54,7 +56,7 @@ class Generator(nn.Layer):
         self.top = [widths[0], 4, 4]
         self.project = nn.Linear(latent_size, widths[0] * 16, bias_attr=False)
         layers: list[nn.Layer] = [nn.BatchNorm2D(widths[0]), nn.ReLU()]
-        for width, next_width in zip(widths, widths[1:]):
+        for width, next_width in itertools.pairwise(widths):
             layers += [upsample(width, next_width), nn.BatchNorm2D(next_width), nn.ReLU()]
         layers += [upsample(widths[-1], in_channels, bias=True), nn.Tanh()]  # 输出层不做批量归一化
         self.layers = nn.Sequential(*layers)
@@ -87,7 +89,7 @@ class Discriminator(nn.Layer):
         super().__init__()
         widths = [base_width * 2**i for i in range(num_stages(image_size))]  # 如 w, 2w, 4w
         layers: list[nn.Layer] = [downsample(in_channels, widths[0], bias=True), nn.LeakyReLU(0.2)]
-        for width, next_width in zip(widths, widths[1:]):  # 输入层不做批量归一化，其余都做
+        for width, next_width in itertools.pairwise(widths):  # 输入层不做批量归一化，其余都做
             layers += [downsample(width, next_width), nn.BatchNorm2D(next_width), nn.LeakyReLU(0.2)]
         self.layers = nn.Sequential(*layers, nn.Flatten(), nn.Linear(widths[-1] * 16, 1))
 

@@ -15,6 +15,7 @@ import contextlib
 import json
 import os
 import shutil
+import warnings
 import zlib
 from collections.abc import Iterator
 from pathlib import Path
@@ -103,7 +104,9 @@ def save_checkpoint(path: Path, params: dict, optimizer: dict, state: dict) -> N
 
     with _replacing(path) as temporaries:
         paddle.save(params, str(temporaries[0]))
-        paddle.save(optimizer, str(temporaries[1]))
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", message=".*state dict is empty.*")  # sgd 没有状态
+            paddle.save(optimizer, str(temporaries[1]))
         checksums = {suffix: crc32(file) for suffix, file in zip(SUFFIXES, temporaries[:2])}
         write_json(temporaries[2], {**state, "crc32": checksums})
 

@@ -1,0 +1,120 @@
+"""DCGAN：文件开头的表、参数个数、初始化、论文的各条规则。"""
+
+from __future__ import annotations
+
+import re
+
+import numpy as np
+import paddle
+import pytest
+from paddle import nn
+
+from paddle_notes import models
+from paddle_notes.analysis.summary import count_parameters
+from paddle_notes.ch09_generative import dcgan
+from paddle_notes.ch09_generative.dcgan import DCGAN, downsample, num_stages, upsample
+from paddle_notes.errors import UserError
+from paddle_notes.runtime import seed_everything
+
+
+def shapes_through(layers, x) -> list[tuple[int, ...]]:
+    """每个卷积、转置卷积、全连接层的输出形状（不含批的一维）。"""
+    shapes = []
+    with paddle.no_grad():
+        for layer in layers:
+            x = layer(x)
+            if isinstance(layer, (nn.Conv2D, nn.Conv2DTranspose, nn.Linear)):
+                shapes.append(tuple(x.shape[1:]))
+    return shapes
+
+
+def test_every_layer_matches_the_table():
+    """论文的大小（64×64 彩色，1024 到 128 通道），逐层与文件开头的表相同。"""
+    rows = re.findall(r"\(N, ([\d, ]+)\)\s*$", dcgan.__doc__, re.MULTILINE)
+    table = [tuple(map(int, row.split(", "))) for row in rows]
+    assert len(table) == 10
+    model = DCGAN()
+    generator, discriminator = model.generator, model.discriminator
+    top = tuple(generator.top)
+    assert top == (1024, 4, 4) and generator.project.weight.shape == [100, 1024 * 16]
+    seen = [top, *shapes_through(generator.layers, paddle.zeros([1, *top]))]
+    seen += shapes_through(discriminator.layers, paddle.zeros([1, 3, 64, 64]))
+    assert seen == table
+
+
+def expected_parameters(channels: int, stages: int, latent: int, width: int) -> tuple[int, int]:
+    """生成器与判别器的参数个数：5×5 的核，BN 每通道两个，只有首尾的层有偏置。"""
+    widths = [width * 2**i for i in range(stages)]  # w, 2w, 4w, …
+    middle = sum(25 * a * b for a, b in zip(widths, widths[1:]))
+    generator = latent * widths[-1] * 16 + 2 * sum(widths) + middle + 25 * width * channels + channels
+    discriminator = 25 * channels * width + width + middle + 2 * sum(widths[1:]) + widths[-1] * 16 + 1
+    return generator, discriminator
+
+
+@pytest.mark.parametrize(
+    ("channels", "size", "latent", "width", "total"),
+    [(3, 64, 100, 128, None), (1, 32, 100, 32, None), (2, 8, 7, 4, None)],
+)
+def test_parameters(channels, size, latent, width, total):
+    model = models.build("dcgan", in_channels=channels, image_size=size, latent_size=latent, base_width=width)
+    generator, discriminator = expected_parameters(channels, num_stages(size), latent, width)
+    assert count_parameters(model.generator) == generator
+    assert count_parameters(model.discriminator) == discriminator
+    images = model.generate(paddle.randn([2, latent]))
+    assert images.shape == [2, channels, size, size]
+    assert model(images).shape == [2]
+
+
+def test_published_size():
+    assert expected_parameters(3, 4, 100, 128) == (12_658_563, 11_032_193)
+
+
+def test_weights_start_at_the_deviation_of_the_paper():
+    seed_everything(0)
+    model = DCGAN(1, 32, 100, 32)
+    for layer in model.sublayers():
+        if isinstance(layer, (nn.Conv2D, nn.Conv2DTranspose, nn.Linear)):
+            weight = layer.weight.numpy()
+            tolerance = 5 * 0.02 / np.sqrt(2 * weight.size)  # 标准差的标准误是 σ/√(2n)
+            assert weight.std() == pytest.approx(0.02, abs=tolerance)
+            assert abs(weight.mean()) <= 5 * 0.02 / np.sqrt(weight.size)
+            assert layer.bias is None or not layer.bias.numpy().any()
+        elif isinstance(layer, nn.BatchNorm2D):
+            assert layer.weight.numpy().mean() == pytest.approx(1, abs=5 * 0.02 / np.sqrt(layer.weight.size))
+            assert layer.weight.numpy().std() < 0.04 and not layer.bias.numpy().any()
+
+
+def test_rules_of_the_paper():
+    """没有池化；输出层与输入层不做批量归一化，其余都做；激活函数各就各位。"""
+    model = DCGAN(1, 32, 100, 8)
+    kinds = [type(layer) for layer in model.generator.layers]
+    block = [nn.Conv2DTranspose, nn.BatchNorm2D, nn.ReLU]
+    assert kinds == [nn.BatchNorm2D, nn.ReLU, *block, *block, nn.Conv2DTranspose, nn.Tanh]
+    kinds = [type(layer) for layer in model.discriminator.layers]
+    block = [nn.Conv2D, nn.BatchNorm2D, nn.LeakyReLU]
+    assert kinds == [nn.Conv2D, nn.LeakyReLU, *block, *block, nn.Flatten, nn.Linear]
+    slopes = {layer._negative_slope for layer in model.sublayers() if isinstance(layer, nn.LeakyReLU)}
+    assert slopes == {0.2}
+    convolutions = [
+        layer for layer in model.sublayers() if isinstance(layer, (nn.Conv2D, nn.Conv2DTranspose))
+    ]
+    assert all(layer.weight.shape[2:] == [5, 5] for layer in convolutions)
+    with_bias = [layer for layer in convolutions if layer.bias is not None]
+    assert with_bias == [model.generator.layers[-2], model.discriminator.layers[0]]
+
+
+@pytest.mark.parametrize("side", [4, 7, 16])
+def test_each_stage_doubles_or_halves(side):
+    assert upsample(2, 3)(paddle.zeros([1, 2, side, side])).shape == [1, 3, 2 * side, 2 * side]
+    assert downsample(2, 3)(paddle.zeros([1, 2, 2 * side, 2 * side])).shape == [1, 3, side, side]
+
+
+@pytest.mark.parametrize(("size", "stages"), [(8, 1), (16, 2), (32, 3), (64, 4), (128, 5)])
+def test_stages(size, stages):
+    assert num_stages(size) == stages
+
+
+@pytest.mark.parametrize("size", [1, 4, 28, 33, 48])
+def test_impossible_size(size):
+    with pytest.raises(UserError, match=f"边长只能是 8、16、32、64……，得到 {size}；请设 data.image_size"):
+        models.build("dcgan", image_size=size)
