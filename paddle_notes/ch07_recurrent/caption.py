@@ -11,8 +11,11 @@
 
 from __future__ import annotations
 
+import numpy as np
 import paddle
 from paddle import Tensor, nn
+
+FORGET_BIAS = 4.0  # 遗忘门一开始就是 σ(4) ≈ 0.98
 
 
 def make_features(in_channels: int) -> nn.Sequential:
@@ -64,7 +67,13 @@ class CaptionNet(nn.Layer):
             nn.Linear(64 * side * side, 2 * hidden_size, bias_attr=False), nn.BatchNorm1D(2 * hidden_size)
         )
         self.embedding = nn.Embedding(vocab_size, embedding_size, padding_idx=0)
-        self.lstm = nn.LSTM(embedding_size, hidden_size)
+        # 图像只在开头给一次，要记到说出数字的时候：门若半开，每说一个字记忆就剩一半，梯度也传不回卷积
+        bias = np.repeat([0.0, FORGET_BIAS, 0.0, 0.0], hidden_size).astype("float32")  # 次序是 i、f、c̃、o
+        self.lstm = nn.LSTM(
+            embedding_size,
+            hidden_size,
+            bias_ih_attr=paddle.ParamAttr(initializer=nn.initializer.Assign(bias)),
+        )
         self.output = nn.Linear(hidden_size, vocab_size)
 
     def look(self, images: Tensor) -> tuple[Tensor, Tensor]:

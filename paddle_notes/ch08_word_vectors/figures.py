@@ -125,10 +125,9 @@ def draw_groups(vectors: WordVectors, path: Path) -> None:
         part = points[start : start + len(group)]
         start += len(group)
         axes.scatter(part[:, 0], part[:, 1], s=12, label=label(name, english[name]))
-        for word, (horizontal, vertical) in zip(group, part):
-            axes.annotate(
-                label(word, ""), (horizontal, vertical), xytext=(2, 2), textcoords="offset points", fontsize=8
-            )
+        named = zip(group, part) if name != "日期" else []  # 日期挤在一起，写上名字也看不清
+        for word, point in named:
+            axes.annotate(label(word, ""), point, xytext=(2, 2), textcoords="offset points", fontsize=8)
     axes.set_xlabel(label("第一主成分", "first principal component"))
     axes.set_ylabel(label("第二主成分", "second principal component"))
     axes.legend()

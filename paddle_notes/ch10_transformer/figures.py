@@ -37,6 +37,7 @@ def draw_positions(path: Path) -> None:
         right.plot(table @ table[pos], label=label(f"位置 {pos}", f"position {pos}"))
     right.set_xlabel(label("另一个位置", "the other position"))
     right.set_title(label("与各个位置的内积：在自己处最大", "dot products peak at itself"), fontsize=10)
+    right.set_ylim(10, 33)
     right.legend(loc="lower center", ncols=3, fontsize=8)
     right.grid(alpha=0.3)
     figure.savefig(path, dpi=100)

@@ -14,8 +14,9 @@ import numpy as np
 
 def smooth(labels: np.ndarray, vocab_size: int, epsilon: float) -> np.ndarray:
     """平滑后的目标分布：labels (N, T) → (N, T, V)，每行的和是 1。"""
+    one_hot = np.arange(vocab_size) == labels[..., None]  # (N, T, V)
     # q_v = (1 − ε)·[v = y] + ε/V
-    return (1 - epsilon) * np.eye(vocab_size)[labels] + epsilon / vocab_size
+    return (1 - epsilon) * one_hot + epsilon / vocab_size
 
 
 def smoothed_cross_entropy(

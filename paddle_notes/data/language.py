@@ -10,6 +10,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -172,6 +173,13 @@ def load_text(config) -> tuple[LanguageSet, LanguageSet]:
     return split(documents, config, "text")
 
 
+def list_of(value) -> list:
+    """``value`` 不是列表时抛 TypeError：文字与字典也能逐个取，取出来的却不是各首、各行。"""
+    if not isinstance(value, list):
+        raise TypeError
+    return value
+
+
 def read_poems(path: Path) -> list[list[str]]:
     """各首诗的各行。"""
     if path.suffix.lower() == ".json":
@@ -180,12 +188,14 @@ def read_poems(path: Path) -> list[list[str]]:
         except ValueError as error:
             raise UserError(f"{path} 不是合法的 JSON：{error}") from error
         try:
-            poems = [[clean(line).strip() for line in item["paragraphs"]] for item in items]
-        except (TypeError, KeyError, AttributeError):
+            poems = [[clean(line).strip() for line in list_of(item["paragraphs"])] for item in list_of(items)]
+        except (TypeError, KeyError):
             raise UserError(f"{path} 应是一个列表，每首诗有 paragraphs，是各行的文字") from None
     else:
-        text = read_text(path)
-        blocks = text.split("\n\n") if "\n\n" in text else text.split("\n")
+        text = read_text(path).strip()
+        blocks = re.split(r"\n\s*\n", text)
+        if len(blocks) == 1:  # 没有空行
+            blocks = text.split("\n")
         poems = [[line.strip() for line in block.split("\n")] for block in blocks]
     poems = [[line for line in poem if line] for poem in poems]
     return [poem for poem in poems if poem]

@@ -37,7 +37,7 @@ def probabilities(train: np.ndarray, valid: np.ndarray, order: int, vocab_size: 
         raise ValueError(f"{vocab_size} 个字的 {order} 元组放不进 64 位整数")
     p = np.full(len(valid) - 1, 1 / vocab_size)
     for n in range(1, order + 1):
-        if len(train) < n:
+        if min(len(train), len(valid)) < n:
             break
         grams, counts = np.unique(codes(train, n, vocab_size), return_counts=True)
         contexts, first = np.unique(grams // vocab_size, return_index=True)

@@ -98,7 +98,7 @@ def split(values: np.ndarray, config, name: str) -> tuple[SeriesSet, SeriesSet]:
     """按时间划分成训练与验证两份。"""
     if config.path is not None and name in ("sunspots", "co2"):
         raise UserError(f"{name} 随 statsmodels 安装，不需要 data.path，请删去它")
-    values = interpolate(np.asarray(values, "float64"))
+    values = np.asarray(values, "float64")
     count, start = len(values), max(config.window, config.period) + int(config.difference)
     boundary = count - max(1, round(count * config.valid_fraction))
     if boundary - start < 2:
@@ -106,7 +106,8 @@ def split(values: np.ndarray, config, name: str) -> tuple[SeriesSet, SeriesSet]:
             f"序列只有 {count} 个值，窗口 {config.window}、周期 {config.period} 之后剩不下训练样本；"
             "请减小 data.window、data.period 或 data.valid_fraction"
         )
-    seen = values[:boundary]
+    seen = interpolate(values[:boundary])  # 训练部分末尾的缺失不能由以后的值内插
+    values = np.concatenate([seen, interpolate(values)[boundary:]])
     signal = np.diff(seen) if config.difference else seen
     mean, std = float(signal.mean()), float(signal.std()) or 1.0
     options = (config.window, config.period, mean, std, config.difference, name)

@@ -17,7 +17,7 @@ import numpy as np
 
 from paddle_notes.data.batches import Arrays, Batches
 from paddle_notes.data.images import split_indices
-from paddle_notes.data.vocabulary import Vocabulary, clean, package_file, pad, read_text, tokenize
+from paddle_notes.data.vocabulary import SPECIAL, Vocabulary, clean, package_file, pad, read_text, tokenize
 from paddle_notes.errors import UserError
 
 VALID_FRACTION = 0.2
@@ -25,22 +25,16 @@ POOL = 50  # 每 50 批的样本按长度排序再切成批，填充就少
 
 
 def normalized(text: str) -> str:
-    """去掉标点、空白与大小写之别：用来判断两段文字是不是同一段。"""
-    text = unicodedata.normalize("NFKC", text).lower()
-    return "".join(character for character in text if unicodedata.category(character)[0] in "LN")
+    """去掉标点、空白、大小写与全角半角之别：用来判断两段文字是不是同一段。"""
+    return re.sub(r"[\W_]+", "", unicodedata.normalize("NFKC", text).lower())
 
 
 def deduplicate(texts: list[str], labels: list[int]) -> tuple[list[str], np.ndarray]:
     """同一段文字只留第一次出现的；标签不一致的和没有文字的全部丢掉。"""
-    seen: dict[str, set[int]] = {}
+    found: dict[str, tuple[str, set[int]]] = {}  # 字典记得先后
     for text, label in zip(texts, labels):
-        seen.setdefault(normalized(text), set()).add(label)
-    kept, done = [], set()
-    for text, label in zip(texts, labels):
-        key = normalized(text)
-        if key and key not in done and len(seen[key]) == 1:
-            done.add(key)
-            kept.append((text, label))
+        found.setdefault(normalized(text), (text, set()))[1].add(label)
+    kept = [(text, *kinds) for key, (text, kinds) in found.items() if key and len(kinds) == 1]
     return [text for text, _ in kept], np.array([label for _, label in kept], "int64")
 
 
@@ -108,13 +102,14 @@ class TextSet:
         }
 
     def baselines(self) -> dict[str, dict[str, float]]:
-        """同样的词元、同样的划分，TF-IDF 加逻辑回归。"""
-        if self.reference is None:
+        """同样的词元、同样的词表、同样的划分，TF-IDF 加逻辑回归。"""
+        words = self.vocabulary.tokens[len(SPECIAL) :]
+        if self.reference is None or not words:
             return {}
         from sklearn.feature_extraction.text import TfidfVectorizer
         from sklearn.linear_model import LogisticRegression
 
-        vectorizer = TfidfVectorizer(analyzer=list, min_df=2)
+        vectorizer = TfidfVectorizer(analyzer=list, vocabulary=words)
         model = LogisticRegression(max_iter=1000)
         model.fit(vectorizer.fit_transform(self.reference[0]), self.reference[1])
         return {
@@ -133,7 +128,7 @@ def make_sets(
     """切词、数词表（只用训练部分），返回训练与验证两份。``parts`` 是两份 (文字, 标签)。"""
     tokenized = []
     for texts, labels in parts:
-        tokens = [tokenize(text, config.tokenizer)[: config.max_length] for text in texts]
+        tokens = [tokenize(text, config.tokenizer, config.max_length) for text in texts]
         kept = [i for i, row in enumerate(tokens) if row]
         tokenized.append(([tokens[i] for i in kept], labels[kept]))
     if not all(len(labels) for _, labels in tokenized):
@@ -210,7 +205,9 @@ def load_table(config) -> tuple[TextSet, TextSet]:
     csv.field_size_limit(2**27)  # 一格可以很长
     try:
         reader = csv.DictReader(io.StringIO(content, newline=""), delimiter="\t" if "\t" in header else ",")
-        columns = reader.fieldnames or []
+        columns = reader.fieldnames
+        if columns is None:
+            raise UserError(f"{path} 是空文件")
         for key, name in (("text_column", config.text_column), ("label_column", config.label_column)):
             if name not in columns:
                 raise UserError(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 from collections import Counter
 from collections.abc import Iterable, Sequence
@@ -13,6 +14,7 @@ from paddle_notes.errors import UserError
 
 PAD, UNKNOWN, BEGIN, END = 0, 1, 2, 3
 SPECIAL = ("<pad>", "<unk>", "<begin>", "<end>")
+MAX_TOKEN = 100  # 词元（连同它前后的空白）平均不会比这更长
 
 
 class Vocabulary:
@@ -60,16 +62,23 @@ class Vocabulary:
         return tokens
 
 
-def tokenize(text: str, tokenizer: str) -> list[str]:
-    """切成词元：``char`` 逐字（空白不算），``word`` 按空白与标点，``jieba`` 中文分词。"""
-    if tokenizer == "char":
-        return [character for character in text if not character.isspace()]
-    if tokenizer == "word":
-        return re.findall(r"\w+|[^\w\s]", text.lower())
-    import jieba
+def tokenize(text: str, tokenizer: str, limit: int | None = None) -> list[str]:
+    """切成词元：``char`` 逐字（空白不算），``word`` 按空白与标点，``jieba`` 中文分词。
 
-    jieba.setLogLevel("WARNING")
-    return [token for token in jieba.cut(text) if not token.isspace()]
+    只要 ``limit`` 个时只看开头够用的一段：几十 MB 的一行也不会整行去分词。
+    """
+    if limit is not None:
+        text = text[: MAX_TOKEN * limit]
+    if tokenizer == "char":
+        tokens: Iterable[str] = (character for character in text if not character.isspace())
+    elif tokenizer == "word":
+        tokens = re.findall(r"\w+|[^\w\s]", text.lower())
+    else:
+        import jieba
+
+        jieba.setLogLevel("WARNING")
+        tokens = (token for token in jieba.cut(text) if not token.isspace())
+    return list(itertools.islice(tokens, limit))
 
 
 def pad(sequences: Sequence[Sequence[int]], length: int | None = None) -> tuple[np.ndarray, np.ndarray]:
@@ -83,8 +92,7 @@ def pad(sequences: Sequence[Sequence[int]], length: int | None = None) -> tuple[
 
 def clean(text: str) -> str:
     """去掉不成字的代理码位（JSON 里可能有落单的一半），换行统一成 \\n。"""
-    text = "".join(character for character in text if not "\ud800" <= character <= "\udfff")
-    return text.replace("\r\n", "\n").replace("\r", "\n")
+    return re.sub("[\ud800-\udfff]", "", text).replace("\r\n", "\n").replace("\r", "\n")
 
 
 def read_text(path: Path) -> str:
@@ -98,8 +106,8 @@ def read_text(path: Path) -> str:
     marked = data[:2] in (b"\xff\xfe", b"\xfe\xff")  # UTF-16 的 BOM
     encodings = ["utf-16"] if marked else ["utf-8-sig", "gb18030"]
     for encoding in encodings:
-        try:
-            text = data.decode(encoding)
+        try:  # 落单的代理码位也可能写成了 UTF-8
+            text = data.decode(encoding, "surrogatepass" if encoding == "utf-8-sig" else "strict")
         except UnicodeDecodeError:
             continue
         if "\x00" not in text:

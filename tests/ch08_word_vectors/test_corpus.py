@@ -172,7 +172,9 @@ def test_windows_equal_a_plain_loop():
     used = [i for i in range(60) if expected[i]]
     assert centres.tolist() == ids[used].tolist()
     assert contexts.shape == (len(used), 6)
-    assert [[c for c in row if c >= 0] for row in contexts.tolist()] == [ids[expected[i]].tolist() for i in used]
+    assert [[c for c in row if c >= 0] for row in contexts.tolist()] == [
+        ids[expected[i]].tolist() for i in used
+    ]
 
 
 def test_near_words_are_seen_more_often():

@@ -189,7 +189,12 @@ def test_similar_words_become_neighbors(architecture, objective):
 def test_a_word_repeated_hundreds_of_times_in_a_batch(architecture, objective):
     """词表很小、批很大：不限制重复的次数时，几百份梯度之和会使参数越走越远。"""
     trainer = make_trainer(
-        make_sentences(2000), architecture=architecture, objective=objective, batch_size=2048, epochs=6, lr=0.1
+        make_sentences(2000),
+        architecture=architecture,
+        objective=objective,
+        batch_size=2048,
+        epochs=6,
+        lr=0.1,
     )
     losses = []
     trainer.run(after_epoch=lambda epoch, loss, count: losses.append(loss))

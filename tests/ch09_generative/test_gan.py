@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+
 import numpy as np
 import paddle
 import pytest
@@ -18,9 +20,9 @@ def test_shapes_and_parameters(channels, size, latent, hidden):
     model = GAN(channels, size, latent, hidden)
     pixels = channels * size**2
     widths = [latent, hidden, 2 * hidden, pixels]  # 生成器
-    assert count_parameters(model.generator) == sum(a * b + b for a, b in zip(widths, widths[1:]))
+    assert count_parameters(model.generator) == sum(a * b + b for a, b in itertools.pairwise(widths))
     widths = [pixels, 2 * hidden, hidden, 1]  # 判别器
-    assert count_parameters(model.discriminator) == sum(a * b + b for a, b in zip(widths, widths[1:]))
+    assert count_parameters(model.discriminator) == sum(a * b + b for a, b in itertools.pairwise(widths))
     images = model.generate(paddle.randn([5, latent]))
     assert images.shape == [5, channels, size, size]
     assert model(images).shape == [5]

@@ -1,0 +1,198 @@
+"""语言模型的数据：目标是下一个字符，相邻两批首尾相接，诗守着行与首，坏的文件。"""
+
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import pytest
+
+from paddle_notes.config import LanguageData
+from paddle_notes.data import build_data
+from paddle_notes.data.language import LanguageSet
+from paddle_notes.data.vocabulary import END, PAD, UNKNOWN, Vocabulary
+from paddle_notes.errors import UserError
+
+
+def batches(count: int, **options):
+    """``count`` 个互不相同的编号，从 1 起。"""
+    config = LanguageData(**{"name": "text", "batch_size": 3, "length": 4, **options})
+    dataset = LanguageSet(np.arange(1, count + 1), Vocabulary([]), "x", config.carry)
+    return lambda training=False, seed=0: dataset.batches(config, training, seed)
+
+
+@pytest.mark.parametrize("count", [2, 3, 12, 13, 25, 26, 28, 40, 41])
+@pytest.mark.parametrize("carry", [True, False])
+def test_every_character_is_predicted_once_from_the_one_before(count, carry):
+    data = batches(count, carry=carry)()
+    pairs = []
+    for inputs, targets in data.epoch():
+        assert inputs.shape == targets.shape and inputs.dtype == targets.dtype == np.int64
+        inside = targets != PAD
+        assert inside.any() and np.array_equal(inside, inputs != PAD)
+        assert (targets[inside] == inputs[inside] + 1).all()
+        pairs += targets[inside].tolist()
+    assert sorted(pairs) == list(range(2, count + 1))
+    assert data.num_samples == count - 1 and len(list(data.epoch())) == len(data)
+
+
+@pytest.mark.parametrize("training", [True, False])
+def test_carried_batches_continue_each_other(training):
+    """第 n 批的第 i 行接着第 n − 1 批的第 i 行。"""
+    data = batches(100)(training)
+    rows = [np.concatenate([batch[0][i] for batch in data.epoch(7)]) for i in range(3)]
+    for row in rows:
+        row = row[row != PAD]
+        assert np.array_equal(row, np.arange(row[0], row[-1] + 1))
+    assert [row[0] for row in rows] == [1, 34, 67]
+
+
+def test_resuming_gives_the_remaining_batches():
+    for carry in (True, False):
+        data = batches(100, carry=carry)(True)
+        whole, rest = list(data.epoch(2)), list(data.epoch(2, 3))
+        assert len(rest) == len(whole) - 3
+        assert all(np.array_equal(a[0], b[0]) for a, b in zip(whole[3:], rest))
+
+
+def test_independent_windows_move_every_epoch():
+    data = batches(100, carry=False)(True)
+    first, again = ([batch[0] for batch in data.epoch(0)] for _ in range(2))
+    other = [batch[0] for batch in data.epoch(1)]
+    assert all(np.array_equal(a, b) for a, b in zip(first, again))
+    assert not all(np.array_equal(a, b) for a, b in zip(first, other))
+    seen = np.concatenate([batch.ravel() for epoch in range(10) for batch, _ in data.epoch(epoch)])
+    assert set(seen) - {PAD} == set(range(1, 100))
+
+
+# ---------------------------------------------------------------- 文本
+
+
+def text(tmp_path, content: str, **options):
+    file = tmp_path / "a.txt"
+    file.write_text(content, encoding="utf-8")
+    return build_data(LanguageData(**{"name": "text", "path": str(file), "min_count": 1, **options}), 0)
+
+
+def read(data) -> str:
+    """一份数据的全部文字，不认识的是 □。"""
+    tokens = data.dataset.vocabulary.tokens
+    return "".join("□" if i == UNKNOWN else "/" if i == END else tokens[i] for i in data.dataset.ids)
+
+
+def test_lines_are_kept_whole(tmp_path):
+    train, valid = text(tmp_path, "春眠不觉晓\n\n  \n处处闻啼鸟\n夜来风雨声\n花落知多少", valid_fraction=0.3)
+    assert read(train) == "春眠不觉晓\n处处闻啼鸟\n"
+    assert read(valid) == "□□□□□\n□□□□□\n"
+    assert train.info() == valid.info()
+
+
+def test_one_line_is_cut_in_the_middle(tmp_path):
+    train, valid = text(tmp_path, "一二" * 10, valid_fraction=0.2)
+    assert read(train) == "一二" * 8 and read(valid) == "一二" * 2 + "\n"
+
+
+def test_max_chars_and_rare_characters(tmp_path):
+    train, valid = text(tmp_path, "天地玄黄\n" * 100, max_chars=200, min_count=2)
+    assert len(read(train)) + len(read(valid)) == 200
+    train, _ = text(tmp_path, "天地玄黄\n" * 50 + "宇\n" + "天地\n" * 40, min_count=2)
+    assert "□\n" in read(train) and "宇" not in train.info()["vocabulary"]
+
+
+def test_surrogates_and_bom(tmp_path):
+    file = tmp_path / "a.txt"
+    file.write_bytes("\ufeff天地\r\n".encode() * 1 + b"\xed\xa0\x80" + "天地\r\n".encode() * 20)
+    train, valid = build_data(LanguageData(name="text", path=str(file), min_count=1), 0)
+    assert set(read(train) + read(valid)) == set("天地\n")
+
+
+def test_one_huge_line(tmp_path):
+    """600 万字（约 18 MB）的一行。"""
+    train, valid = text(tmp_path, "天地玄黄宇宙" * 1_000_000)
+    assert train.num_samples + valid.num_samples + 2 == 6_000_001
+    assert len(train.info()["vocabulary"]) == 4 + 6
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [("", "没有文字"), (" \n\n", "没有文字"), ("春", "文本太短"), ("春眠", "文本太短")],
+)
+def test_bad_texts(tmp_path, content, message):
+    with pytest.raises(UserError, match=message):
+        text(tmp_path, content)
+
+
+def test_paths():
+    for name in ("text", "verse"):
+        with pytest.raises(UserError, match="要用 -o data.path"):
+            build_data(LanguageData(name=name), 0)
+    with pytest.raises(UserError, match="不需要 data.path"):
+        build_data(LanguageData(name="newspaper", path="a"), 0)
+
+
+def test_newspaper_baselines():
+    """《人民日报》的开头：标记都去掉了，对照在同样的划分上。"""
+    train, valid = build_data(LanguageData(name="newspaper", max_chars=60_000), 0)
+    whole = read(train)
+    assert whole.startswith("迈向充满希望的新世纪") and "/" not in whole
+    found = valid.baselines()
+    assert train.baselines() == {}
+    assert found["一元模型"]["perplexity"] > 2 * found["二元模型"]["perplexity"]
+    for metrics in found.values():
+        assert np.isclose(2 ** metrics["bits_per_char"], metrics["perplexity"])
+
+
+# ---------------------------------------------------------------- 诗
+
+POEMS = [["春眠不觉晓，", "处处闻啼鸟。"], ["白日依山尽，", "黄河入海流。"], ["床前明月光，", "疑是地上霜。"]]
+
+
+def verse(tmp_path, content: str, name: str = "a.txt", **options):
+    file = tmp_path / name
+    file.write_text(content, encoding="utf-8")
+    return build_data(LanguageData(**{"name": "verse", "path": str(file), "min_count": 1, **options}), 0)
+
+
+@pytest.mark.parametrize("form", ["json", "blank lines", "one line each"])
+def test_verse(tmp_path, form):
+    """行与行之间是换行，一首之后是结束符，一首不会切成两半。"""
+    between = "\n"
+    if form == "json":
+        content, name = json.dumps([{"paragraphs": poem, "title": "x"} for poem in POEMS]), "a.json"
+    elif form == "blank lines":
+        content, name = "\n \n".join("\n".join(poem) for poem in POEMS) + "\n\n", "a.txt"
+    else:
+        content, name, between = "\n".join("".join(poem) for poem in POEMS) + "\n\n", "a.txt", ""
+    train, valid = verse(tmp_path, content, name, valid_fraction=0.3)
+    assert read(train) == "".join(between.join(poem) + "/" for poem in POEMS[:2])
+    assert len(read(valid)) == len(between.join(POEMS[2])) + 1 and read(valid)[-1] == "/"
+
+
+def test_max_chars_keeps_whole_poems(tmp_path):
+    content = "\n".join("一二三四五" for _ in range(60))
+    train, valid = verse(tmp_path, content, max_chars=101)
+    assert read(train) + read(valid) == "一二三四五/" * 16
+
+
+def test_lone_surrogates_in_json(tmp_path):
+    poems = [{"paragraphs": ["春\ud83d眠", ""]}] * 5 + [{"paragraphs": []}]
+    train, valid = verse(tmp_path, json.dumps(poems), "a.json", valid_fraction=0.2)
+    assert read(train) + read(valid) == "春眠/" * 5
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        ("[", "不是合法的 JSON"),
+        ("{}", "应是一个列表"),
+        ('["春"]', "应是一个列表"),
+        ('[{"title": "春"}]', "应是一个列表"),
+        ('[{"paragraphs": "春眠"}]', "应是一个列表"),
+        ('[{"paragraphs": [1]}]', "应是一个列表"),
+        ("[]", "里没有诗"),
+        ('[{"paragraphs": ["春"]}]', "文本太短"),
+    ],
+)
+def test_bad_verse(tmp_path, content, message):
+    with pytest.raises(UserError, match=message):
+        verse(tmp_path, content, "a.json")

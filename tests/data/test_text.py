@@ -1,0 +1,200 @@
+"""文本分类的数据：去重之后再划分，两部分没有重叠；按长度分批；各种文件，好的与坏的。"""
+
+from __future__ import annotations
+
+import io
+import tarfile
+
+import numpy as np
+import pytest
+
+from paddle_notes.config import TextData
+from paddle_notes.data import build_data
+from paddle_notes.data.text import POOL, deduplicate, normalized
+from paddle_notes.data.vocabulary import UNKNOWN
+from paddle_notes.errors import UserError
+
+
+@pytest.fixture(scope="module")
+def reviews():
+    """自带的评论，逐字，不截断。"""
+    return build_data(TextData(name="reviews", tokenizer="char", max_length=10_000), 0)
+
+
+def test_reviews_do_not_overlap(reviews):
+    """去掉标点与空白之后，训练与验证没有一条相同，各自之内也没有。"""
+    train, valid = ([normalized("".join(row)) for row in part.dataset.tokens] for part in reviews)
+    assert len(set(train)) == len(train) and len(set(valid)) == len(valid)
+    assert not set(train) & set(valid) and "" not in train + valid
+
+
+def test_reviews_facts(reviews):
+    train, valid = reviews
+    assert train.num_samples + valid.num_samples > 17_000
+    assert abs(valid.num_samples / (train.num_samples + valid.num_samples) - 0.2) < 0.001
+    shares = [part.dataset.labels.mean() for part in reviews]
+    assert abs(shares[0] - shares[1]) < 0.001  # 分层
+    assert train.info() == valid.info() and train.info()["class_names"] == ["差评", "好评"]
+
+
+def test_vocabulary_comes_from_the_training_part(reviews):
+    train, valid = reviews
+    ids = np.concatenate(train.dataset.ids)
+    counts = np.bincount(ids, minlength=len(train.dataset.vocabulary))
+    assert (counts[4:] >= 2).all() and counts[UNKNOWN] > 0
+    assert max(map(max, valid.dataset.ids)) < len(train.dataset.vocabulary)
+    assert train.baselines() == {}
+
+
+def test_deduplication():
+    texts = ["很好！", "很好", " 很 好", "ＯＫ", "ok。", "差", "差...", "！！", "", "不错", "不错"]
+    labels = [1, 1, 1, 1, 1, 0, 1, 0, 0, 1, 1]
+    kept, kinds = deduplicate(texts, labels)
+    assert kept == ["很好！", "ＯＫ", "不错"]  # “差”两种标签都有
+    assert kinds.tolist() == [1, 1, 1] and kinds.dtype == np.int64
+
+
+def test_batches_of_similar_length(reviews):
+    train, valid = reviews
+    for data in reviews:
+        seen = np.concatenate(data.indices(3))
+        assert np.array_equal(np.sort(seen), np.arange(data.num_samples))
+        assert len(data.indices(3)) == len(data)
+    lengths = train.dataset.lengths
+    order = np.random.default_rng(0).permutation(len(lengths))
+    shuffled = [order[i : i + 64] for i in range(0, len(order), 64)]
+
+    def padding(batches) -> float:
+        return 1 - lengths.sum() / sum(lengths[index].max() * len(index) for index in batches)
+
+    assert padding(train.indices(0)) < 0.1 < 0.5 < padding(shuffled)
+    first, again, other = train.indices(0), train.indices(0), train.indices(1)
+    assert all(np.array_equal(a, b) for a, b in zip(first, again))
+    assert not np.array_equal(first[0], other[0])
+    assert len({tuple(np.sort(np.concatenate(first[:POOL]))) for _ in range(2)}) == 1
+
+
+def test_a_batch(reviews):
+    tokens, lengths, labels = next(reviews[0].epoch())
+    assert tokens.shape == (64, lengths.max()) and labels.shape == (64,)
+    assert all((row[:n] > 0).all() and (row[n:] == 0).all() for row, n in zip(tokens, lengths))
+
+
+# ---------------------------------------------------------------- 任意的表
+
+
+def table(path, **options):
+    return build_data(TextData(**{"name": "text_table", "path": str(path), "tokenizer": "char", **options}), 0)
+
+
+ROWS = [(f"第{i}间房{'很好' if i % 2 else '很差'}", "正" if i % 2 else "负") for i in range(40)]
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "gb18030"])
+@pytest.mark.parametrize("separator", [",", "\t"])
+def test_tables(tmp_path, encoding, separator):
+    file = tmp_path / "a.csv"
+    lines = [separator.join(row) for row in [("text", "label"), *ROWS]]
+    file.write_bytes("\r\n".join(lines).encode(encoding))
+    train, valid = table(file)
+    assert (train.num_samples, valid.num_samples) == (32, 8)
+    assert train.info()["class_names"] == ["正", "负"]
+    assert "房" in train.info()["vocabulary"]
+    assert valid.baselines()["TF-IDF＋逻辑回归"]["accuracy"] == 1
+
+
+def test_quoted_cells_empty_lines_and_missing_cells(tmp_path):
+    file = tmp_path / "a.csv"
+    lines = [f'{label},"{text}，\n他说""好"""' for text, label in ROWS]
+    file.write_text("\n".join(["标签,内容", *lines, "", "正", ",没有标签"]), encoding="utf-8")
+    train, valid = table(file, text_column="内容", label_column="标签", max_length=12)
+    assert train.num_samples + valid.num_samples == 40
+    assert "".join(train.dataset.tokens[0]) == '第2间房很差，他说"好'
+
+
+def test_long_cell(tmp_path):
+    """一格有 600 万字（约 18 MB）。"""
+    file = tmp_path / "a.csv"
+    lines = [f"{text},{label}" for text, label in [*ROWS, ("很长" * 3_000_000, "正")]]
+    file.write_text("\n".join(["text,label", *lines]), encoding="utf-8")
+    train, valid = table(file, max_length=8)
+    assert train.num_samples + valid.num_samples == 41
+    assert max(train.dataset.lengths.max(), valid.dataset.lengths.max()) == 8
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        ("", "是空文件"),
+        ("text,label\n", "只有 0 种标签"),
+        ("好,正\n差,负\n", "没有 text 一列，有的是 好、正；请用 data.text_column 指明"),
+        ("text,label\n好,正\n不错,正\n", "只有 1 种标签"),
+        ("text,label\n好,正\n差,负\n不错,正\n", "“负”一类不足两条"),
+        ("text,label\n！,正\n？,负\n", "一类不足两条"),
+        ("text,label\n" + "".join(f"同一句,{label}\n" for label in "正负正负"), "一类不足两条"),
+    ],
+)
+def test_bad_tables(tmp_path, content, message):
+    file = tmp_path / "a.csv"
+    file.write_text(content, encoding="utf-8")
+    with pytest.raises(UserError, match=message):
+        table(file)
+
+
+def test_no_baseline_without_words(tmp_path):
+    """每个字都太少见，词表是空的：没有对照，也不出错。"""
+    file = tmp_path / "a.csv"
+    file.write_text("text,label\n甲,正\n乙,正\n丙,负\n丁,负\n", encoding="utf-8")
+    _, valid = table(file)
+    assert valid.info()["facts"]["vocab_size"] == 4 and valid.baselines() == {}
+
+
+def test_paths():
+    with pytest.raises(UserError, match="要用 -o data.path"):
+        build_data(TextData(name="text_table"), 0)
+    with pytest.raises(UserError, match="不需要 data.path"):
+        build_data(TextData(name="reviews", path="a"), 0)
+
+
+# ---------------------------------------------------------------- IMDB
+
+
+def archive(path, files: dict[str, str]) -> str:
+    with tarfile.open(path, "w:gz") as tar:
+        for name, text in files.items():
+            member = tarfile.TarInfo(name)
+            member.size = len(text.encode())
+            tar.addfile(member, io.BytesIO(text.encode()))
+    return str(path)
+
+
+IMDB = {
+    f"aclImdb/{part}/{kind}/{i}_{i % 10}.txt": f"{part} {i} is {word} !<br />Bye"
+    for part in ("train", "test")
+    for kind, word in (("pos", "good"), ("neg", "bad"))
+    for i in range(4)
+}
+
+
+def test_imdb(tmp_path):
+    """训练与测试照压缩包里分好的；无标签的 unsup 与其他文件不用。"""
+    path = archive(tmp_path / "a.tar.gz", {**IMDB, "aclImdb/train/unsup/0_0.txt": "x", "aclImdb/README": "x"})
+    train, valid = build_data(TextData(name="imdb", path=path, tokenizer="word", batch_size=4), 0)
+    assert (train.num_samples, valid.num_samples) == (8, 8)
+    assert train.dataset.tokens[0] == ["train", "0", "is", "good", "!", "bye"]
+    assert train.dataset.labels.sum() == 4 and train.info()["class_names"] == ["负面", "正面"]
+    assert valid.baselines()["TF-IDF＋逻辑回归"]["accuracy"] == 1
+
+
+def test_bad_imdb(tmp_path):
+    def fails(path) -> str:
+        with pytest.raises(UserError) as error:
+            build_data(TextData(name="imdb", path=path and str(path), tokenizer="word"), 0)
+        return str(error.value)
+
+    assert "要用 -o data.path" in fails(None)
+    assert "找不到" in fails(tmp_path / "none")
+    assert "里没有 aclImdb/train 与 aclImdb/test" in fails(archive(tmp_path / "a.tar.gz", {"a.txt": "x"}))
+    whole = (tmp_path / "a.tar.gz").read_bytes()
+    (tmp_path / "b.tar.gz").write_bytes(whole[: len(whole) // 2])
+    assert "不是完整的 tar 压缩包" in fails(tmp_path / "b.tar.gz")
