@@ -2,6 +2,7 @@
 
     python tools/benchmark.py lenet
     python tools/benchmark.py lenet vgg16 --against hapi,torch --json
+    python tools/benchmark.py knn word2vec        # K 近邻与 SciPy 比，词向量与 gensim 比
 
 每种做法在自己的进程里跑同样的几步（同一份数据、批大小、优化器），轮流多次，取中位数：
 
@@ -266,7 +267,59 @@ def benchmark(name: str, methods: list[str], rounds: int, steps: int | None) -> 
     return result
 
 
+def benchmark_knn(rounds: int) -> dict[str, float]:
+    """1,000 张数字对 4,000 张的距离与预测，各取中位数（秒）。"""
+    from scipy.spatial.distance import cdist
+
+    from paddle_notes.ch01_machine_learning.digits import get_digits
+    from paddle_notes.ch01_machine_learning.knn import KNearestNeighbors, l1_distance
+
+    train_images, train_labels, images, _ = get_digits()
+    train_images, images = (x.reshape(len(x), -1).astype("float64") for x in (train_images, images))
+    model = KNearestNeighbors(5).fit(train_images, train_labels)
+    actions = {
+        "KNN 预测，L2（秒）": lambda: model.predict(images),
+        "L1 距离（秒）": lambda: l1_distance(images, train_images),
+        "scipy cdist cityblock（秒）": lambda: cdist(images, train_images, "cityblock"),
+    }
+    found = {}
+    for name, action in actions.items():
+        seconds = []
+        for _ in range(rounds):
+            start = time.perf_counter()
+            action()
+            seconds.append(time.perf_counter() - start)
+        found[name] = statistics.median(seconds)
+    return found
+
+
+def benchmark_word2vec(rounds: int) -> dict[str, float]:
+    """负采样的 skip-gram 每秒训练多少个（中心词，上下文）对，与 gensim 轮流测，取中位数。"""
+    from paddle_notes.ch08_word_vectors.benchmark import gensim_pairs_per_second, pairs_per_second
+    from paddle_notes.ch08_word_vectors.corpus import newspaper_path, read_tagged
+
+    sentences = read_tagged(newspaper_path())[:5000]
+    ours, theirs = [], []
+    for _ in range(rounds):
+        speed, count = pairs_per_second(sentences)
+        ours.append(speed)
+        theirs.append(gensim_pairs_per_second(sentences, count))
+    found = {"word2vec（对/秒）": statistics.median(ours)}
+    if None not in theirs:
+        found["gensim，两个线程（对/秒）"] = statistics.median(theirs)
+    return found
+
+
+# 不由训练循环跑的：名字 -> 测它的函数，返回 {项目: 中位数}
+OTHERS = {"knn": benchmark_knn, "word2vec": benchmark_word2vec}
+
+
 def show(result: dict) -> None:
+    if result["name"] in OTHERS:
+        print(f"{result['name']}：{result['rounds']} 次，取中位数")
+        for key, value in result["medians"].items():
+            print(f"  {key} {value:,.3f}" if value < 100 else f"  {key} {value:,.0f}")
+        return
     steps, rounds = result["steps"], result["rounds"]
     print(f"{result['name']}：每轮 {result['steps_per_epoch']} 步；跑 {steps} 步，{rounds} 次")
     for method in WORKERS:
@@ -295,9 +348,17 @@ def main(argv: list[str] | None = None) -> int:
         against.remove("torch")
     configs = {file.stem for file in (ROOT / "configs").glob("*.yml")}
     for name in args.names:
-        if name not in configs:
-            raise UserError(f"没有配置 configs/{name}.yml；{suggestion(name, configs)}")
-    results = [benchmark(name, ["ours", "bare", *against], args.rounds, args.steps) for name in args.names]
+        if name not in configs | OTHERS.keys():
+            raise UserError(f"没有配置 configs/{name}.yml；{suggestion(name, configs | OTHERS.keys())}")
+    results = []
+    for name in args.names:
+        if name in OTHERS:
+            from paddle_notes import runtime
+
+            runtime.prepare("cpu")  # 线程数与训练时相同
+            results.append({"name": name, "rounds": args.rounds, "medians": OTHERS[name](args.rounds)})
+        else:
+            results.append(benchmark(name, ["ours", "bare", *against], args.rounds, args.steps))
     if args.json:
         print(json.dumps(results, ensure_ascii=False, indent=2))
     else:

@@ -10,19 +10,20 @@
 D*(x) = p(x) / (p(x) + q(x))，p、q 是真、假图像的密度；代入上式，剩下的是 2·JS(p‖q) − 2 ln 2，
 p = q 时最小，这时判别器处处只能答 1/2。
 
-这里两者都是多层感知机，与论文的 MNIST 网络一样；论文的判别器用 maxout，这里用 LeakyReLU。
-一张图像看成 image_size²·in_channels 个数，值在 [−1, 1] 之间：
+这里两者都是多层感知机，与论文的 MNIST 网络一样。有两处是论文之后才有的：论文的判别器用 maxout，
+这里用 LeakyReLU；生成器加了批量归一化（2015），它使生成器早得多地离开“只造一种图”的阶段。
+一张图像看成 C·s² 个数，值在 [−1, 1] 之间；h 是隐藏层的宽度：
 
-========= ========================= ==============
- 网络      层                         输出形状
-========= ========================= ==============
-生成器     全连接 latent → h，LeakyReLU    (N, h)
-          全连接 h → 2h，LeakyReLU        (N, 2h)
-          全连接 2h → 像素，tanh          (N, C·s·s)
-判别器     全连接 像素 → 2h，LeakyReLU，丢弃  (N, 2h)
-          全连接 2h → h，LeakyReLU，丢弃    (N, h)
-          全连接 h → 1                   (N, 1)
-========= ========================= ==============
+======== =============================== ==============
+ 网络     层                               输出形状
+======== =============================== ==============
+生成器    全连接 latent_size → h，BN，LeakyReLU    (N, h)
+         全连接 h → 2h，BN，LeakyReLU            (N, 2h)
+         全连接 2h → 像素，tanh                  (N, C·s²)
+判别器    全连接 像素 → 2h，LeakyReLU，丢弃          (N, 2h)
+         全连接 2h → h，LeakyReLU，丢弃            (N, h)
+         全连接 h → 1                          (N, 1)
+======== =============================== ==============
 """
 
 from __future__ import annotations
@@ -37,9 +38,11 @@ class Generator(nn.Layer):
         super().__init__()
         self.image_shape = [in_channels, image_size, image_size]
         self.layers = nn.Sequential(
-            nn.Linear(latent_size, hidden_size),
+            nn.Linear(latent_size, hidden_size, bias_attr=False),
+            nn.BatchNorm1D(hidden_size),
             nn.LeakyReLU(0.2),
-            nn.Linear(hidden_size, 2 * hidden_size),
+            nn.Linear(hidden_size, 2 * hidden_size, bias_attr=False),
+            nn.BatchNorm1D(2 * hidden_size),
             nn.LeakyReLU(0.2),
             nn.Linear(2 * hidden_size, in_channels * image_size**2),
             nn.Tanh(),  # 像素有界，输出也要有界

@@ -75,7 +75,8 @@ class GPT(nn.Layer):
             )
         x = self.embedding(tokens) + self.positions(paddle.arange(past, total))  # (N, T, d)
         x = self.dropout(x)
-        mask = paddle.to_tensor(causal_mask(tokens.shape[1], total))  # (T, 前文 + T)
+        # (T, 前文 + T)；只有一个字时它后面没有字，不需要掩码
+        mask = paddle.to_tensor(causal_mask(tokens.shape[1], total)) if tokens.shape[1] > 1 else None
         new: list[Tensor] = []
         for i, layer in enumerate(self.layers):
             x, key_value = layer(x, mask, state[2 * i : 2 * i + 2] if state else None)

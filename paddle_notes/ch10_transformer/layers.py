@@ -127,7 +127,9 @@ class EncoderLayer(nn.Layer):
         self.feed_forward = FeedForward(d_model, dim_feedforward, activation)
         self.residuals = nn.LayerList([Residual(d_model, dropout, pre_norm) for _ in range(2)])
 
-    def forward(self, x: Tensor, mask: Tensor, past: KeyValue | None = None) -> tuple[Tensor, KeyValue]:
+    def forward(
+        self, x: Tensor, mask: Tensor | None, past: KeyValue | None = None
+    ) -> tuple[Tensor, KeyValue]:
         """x (N, T, d) → (N, T, d)，以及这一层到此为止的键与值。"""
         first, second = self.residuals
         y = first.before(x)

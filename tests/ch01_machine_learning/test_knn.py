@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import time
 import tracemalloc
 
 import numpy as np
@@ -194,33 +193,7 @@ def test_errors_name_the_cause(action, message):
         action()
 
 
-# ---------------------------------------------------------------- 速度与命令
-
-
-def best_of(action, repeats: int) -> float:
-    """最快一次的处理器时间（秒）：别的程序占着机器时也比得准。"""
-
-    def once():
-        start = time.process_time()
-        action()
-        return time.process_time() - start
-
-    return min(once() for _ in range(repeats))
-
-
-def test_l2_on_4000_by_1000_digits_takes_under_half_a_second(flat_digits):
-    """处理器时间，各线程之和：机器空闲时，它不小于真正用的时间。"""
-    train_images, train_labels, images, _ = flat_digits
-    model = KNearestNeighbors(5).fit(train_images, train_labels)
-    assert best_of(lambda: model.predict(images), 5) < 0.5
-
-
-def test_l1_is_no_slower_than_scipy(flat_digits):
-    train_images, _, images, _ = flat_digits
-    images = images[:100]
-    ours = best_of(lambda: l1_distance(images, train_images), 3)
-    theirs = best_of(lambda: cdist(images, train_images, "cityblock"), 3)
-    assert ours < theirs
+# ---------------------------------------------------------------- 命令
 
 
 def test_command_compares_with_sklearn(monkeypatch, capsys, flat_digits):

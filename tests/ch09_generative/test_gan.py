@@ -19,8 +19,9 @@ from paddle_notes.runtime import seed_everything
 def test_shapes_and_parameters(channels, size, latent, hidden):
     model = GAN(channels, size, latent, hidden)
     pixels = channels * size**2
-    widths = [latent, hidden, 2 * hidden, pixels]  # 生成器
-    assert count_parameters(model.generator) == sum(a * b + b for a, b in itertools.pairwise(widths))
+    widths = [latent, hidden, 2 * hidden, pixels]  # 生成器：有批量归一化的层不带偏置，多 γ、β
+    expected = sum(a * b for a, b in itertools.pairwise(widths)) + 2 * 3 * hidden + pixels
+    assert count_parameters(model.generator) == expected
     widths = [pixels, 2 * hidden, hidden, 1]  # 判别器
     assert count_parameters(model.discriminator) == sum(a * b + b for a, b in itertools.pairwise(widths))
     images = model.generate(paddle.randn([5, latent]))
@@ -29,10 +30,10 @@ def test_shapes_and_parameters(channels, size, latent, hidden):
 
 
 def test_default_size():
-    """MNIST 的一张图是 784 个数：559,632 + 533,505 = 1,093,137。"""
-    assert count_parameters(GAN().generator) == 559_632
+    """MNIST 的一张图是 784 个数：560,400 + 533,505 = 1,093,905。"""
+    assert count_parameters(GAN().generator) == 560_400
     assert count_parameters(GAN().discriminator) == 533_505
-    assert count_parameters(models.build("gan")) == 1_093_137
+    assert count_parameters(models.build("gan")) == 1_093_905
 
 
 def test_output_is_bounded_and_differs_with_the_noise():

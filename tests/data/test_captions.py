@@ -46,7 +46,7 @@ def test_batches(sets):
     assert images.shape == (16, 1, SIDE, SIDE) and images.dtype == np.float32
     assert (sentences[:, 0] == BEGIN).all() and ((sentences == END).sum(1) == 1).all()
     info = train.info()
-    assert info == valid.info() and info["facts"]["vocab_size"] == len(info["vocabulary"]) == 4 + 16
+    assert info == valid.info() and info["facts"]["vocab_size"] == len(info["vocabulary"]) == 4 + 17
     vocabulary = Vocabulary(info["vocabulary"])
     for picture, row in zip(images, sentences):
         sentence = "".join(vocabulary.decode(row))
@@ -63,7 +63,7 @@ def test_reproducible_and_every_digit_appears(sets):
     for first, second in zip(sets, again):
         assert np.array_equal(first.dataset.images, second.dataset.images)
         assert np.array_equal(first.dataset.sentences, second.dataset.sentences)
-        assert len(np.unique(first.dataset.sentences)) == 3 + 16  # 填充、开始、结束与 16 个字
+        assert len(np.unique(first.dataset.sentences)) == 3 + 17  # 填充、开始、结束与 17 个字
 
 
 def test_validation_digits_are_new(sets):

@@ -10,7 +10,7 @@ import pytest
 
 from paddle_notes.config import TextData
 from paddle_notes.data import build_data
-from paddle_notes.data.text import POOL, deduplicate, normalized
+from paddle_notes.data.text import deduplicate, normalized
 from paddle_notes.data.vocabulary import UNKNOWN
 from paddle_notes.errors import UserError
 
@@ -67,11 +67,10 @@ def test_batches_of_similar_length(reviews):
     def padding(batches) -> float:
         return 1 - lengths.sum() / sum(lengths[index].max() * len(index) for index in batches)
 
-    assert padding(train.indices(0)) < 0.1 < 0.5 < padding(shuffled)
+    assert padding(train.indices(0)) < 0.5 * padding(shuffled)
     first, again, other = train.indices(0), train.indices(0), train.indices(1)
     assert all(np.array_equal(a, b) for a, b in zip(first, again))
     assert not np.array_equal(first[0], other[0])
-    assert len({tuple(np.sort(np.concatenate(first[:POOL]))) for _ in range(2)}) == 1
 
 
 def test_a_batch(reviews):
@@ -109,7 +108,7 @@ def test_quoted_cells_empty_lines_and_missing_cells(tmp_path):
     file.write_text("\n".join(["标签,内容", *lines, "", "正", ",没有标签"]), encoding="utf-8")
     train, valid = table(file, text_column="内容", label_column="标签", max_length=12)
     assert train.num_samples + valid.num_samples == 40
-    assert "".join(train.dataset.tokens[0]) == '第2间房很差，他说"好'
+    assert "".join(train.dataset.tokens[0]) == '第0间房很差，他说"好"'
 
 
 def test_long_cell(tmp_path):
