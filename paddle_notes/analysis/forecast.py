@@ -6,13 +6,14 @@ from pathlib import Path
 
 import numpy as np
 
-from paddle_notes.fonts import label
+from paddle_notes.fonts import chinese_font, label
 
 
 def draw_forecast(truth: np.ndarray, forecast: np.ndarray, picture: Path, title: str) -> None:
     """一步预测与真值，各 (N,)，画在一张图上。"""
     from matplotlib.figure import Figure
 
+    chinese_font()  # 标题的字体在造图时就定了
     figure = Figure(figsize=(9, 3.5), layout="constrained")
     axes = figure.subplots()
     axes.plot(truth, color="0.5", label=label("真值", "truth"))
