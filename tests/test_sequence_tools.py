@@ -94,7 +94,7 @@ def series(load_tool, tmp_path_factory):
 
 
 def test_predict_text(sentiment, tool):
-    weights = sentiment / "run" / "best"
+    weights = sentiment / "run" / "last"
     result = tool("predict", "--weights", weights, "--text", "房间 很 干净")
     assert result.code == 0 and result.out.startswith("房间 很 干净：好评 ")
     for text, label in (("肮脏", "差评"), ("满意，干净", "好评")):
@@ -112,6 +112,7 @@ def test_prediction_agrees_with_evaluation(sentiment, tool):
 
     run = sentiment / "run"
     result = tool("eval", "-c", run / "config.yml", "--weights", run / "best", "--json")
+    assert result.code == 0, result.text
     found = json.loads(result.out)
     assert found["accuracy"] == read_summary(run)["best"]["value"] > 0.9
     config = load_config(run / "config.yml")

@@ -138,7 +138,7 @@ def check_model(path: str | Path, model: dict) -> None:
     path = split_suffix(path)
     if _file(path, ".json").is_file():
         saved = read_state(path).get("model", {})
-        if saved != model:
+        if saved != json.loads(json.dumps(model)):  # 元组存成 JSON 是列表
             raise UserError(f"检查点 {path} 的网络设置与配置不同：{saved}；请用训练它的那份配置")
 
 

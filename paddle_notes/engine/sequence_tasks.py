@@ -48,8 +48,8 @@ class LanguageModel(Task):
     def start_epoch(self) -> None:
         self.carried = None
 
-    def state(self) -> dict[str, np.ndarray]:
-        return {str(i): part.numpy() for i, part in enumerate(self.carried or ())}
+    def state(self) -> dict[str, Tensor]:
+        return {str(i): part for i, part in enumerate(self.carried or ())}
 
     def set_state(self, state: dict[str, np.ndarray]) -> None:
         self.carried = tuple(paddle.to_tensor(state[str(i)]) for i in range(len(state))) or None
