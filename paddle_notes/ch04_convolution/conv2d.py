@@ -162,7 +162,7 @@ def conv2d_backward(
 
 
 def depthwise_conv2d(x: np.ndarray, weight: np.ndarray, stride: int = 1, padding: int = 0) -> np.ndarray:
-    """深度卷积：第 c 个核只看第 c 个通道，通道之间不混合。weight (C, 1, kh, kw)，y (N, C, oh, ow)。"""
+    """逐通道卷积：第 c 个核只看第 c 个通道，通道之间不混合。weight (C, 1, kh, kw)，y (N, C, oh, ow)。"""
     windows = sliding_windows(pad(x, padding), *weight.shape[2:], stride)  # (N, C, oh, ow, kh, kw)
     # y[n, c, i, j] = Σ_a Σ_b x[n, c, i·t + a, j·t + b]·weight[c, 0, a, b]
     return np.einsum("ncijab,cab->ncij", windows, weight[:, 0])

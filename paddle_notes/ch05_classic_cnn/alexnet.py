@@ -1,4 +1,4 @@
-"""AlexNet：让深度卷积网络在 ImageNet 上胜出的网络。
+"""AlexNet：让逐通道卷积网络在 ImageNet 上胜出的网络。
 
 论文：Krizhevsky, Sutskever, Hinton,
 *ImageNet Classification with Deep Convolutional Neural Networks*, 2012。
