@@ -10,6 +10,7 @@ import pytest
 from PIL import Image
 
 from paddle_notes import verification
+from paddle_notes.analysis.comparison import draw_bubbles
 from paddle_notes.engine.folder import read_summary
 from paddle_notes.verification.core import Topic
 
@@ -202,9 +203,15 @@ def test_results(tool, tmp_path, root):
     assert softmax["machine"] in row and "configs/softmax_regression.yml" in row
     row = next(line for line in text.splitlines() if line.startswith("| linear_regression"))
     assert f"{linear['best']['value']:.4f}" in row and "总是猜均值" in row
-    assert (tmp_path / "docs" / "images" / "accuracy_parameters.png").exists()
+    assert not (tmp_path / "docs" / "images").exists()  # 一轮的 softmax 回归够不上气泡图
 
 
 def test_results_without_runs(tool, tmp_path):
     result = tool("results", tmp_path)
     assert result.code == 2 and "没有训练完的运行" in result.err
+
+
+def test_bubbles(tmp_path):
+    points = [("甲", 1000, 0.97, 10**6), ("乙", 10**6, 0.98, 10**8)]
+    draw_bubbles(points, tmp_path / "a.png")
+    assert np.asarray(Image.open(tmp_path / "a.png")).std() > 5

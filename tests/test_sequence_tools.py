@@ -188,7 +188,15 @@ def test_generate_stops_at_the_end_of_the_poem(language, tool):
     result = tool("generate", "--weights", language / "run" / "best", "--prompt", "一", "--temperature", 0)
     assert (result.code, result.out) == (0, POEM + "\n")
     short = tool(
-        "generate", "--weights", language / "run" / "best", "--prompt", "一二", "--temperature", 0, "--length", 2
+        "generate",
+        "--weights",
+        language / "run" / "best",
+        "--prompt",
+        "一二",
+        "--temperature",
+        0,
+        "--length",
+        2,
     )
     assert short.out == "一二三四\n"
 

@@ -30,8 +30,8 @@ def check_vocabulary(weights: str, info: dict) -> None:
     for key in info:
         if key.endswith("vocabulary") and saved.get(key, info[key]) != info[key]:
             raise UserError(
-                f"数据的词表与训练 {weights} 时不同（现在 {len(info[key])} 个词元，当时 {len(saved[key])} 个）；"
-                "请用训练时的数据文件与数据选项"
+                f"数据的词表与训练 {weights} 时不同（现在 {len(info[key])} 个词元，"
+                f"当时 {len(saved[key])} 个）；请用训练时的数据文件与数据选项"
             )
 
 

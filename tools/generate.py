@@ -1,6 +1,6 @@
 """用检查点生成：语言模型接着开头往下写，生成网络画一张样本的拼图。
 
-    python tools/generate.py --weights output/char_lstm/best --prompt 春 --temperature 0.8 --length 100 --seed 0
+    python tools/generate.py --weights output/char_lstm/best --prompt 春 --temperature 0.8 --length 100
     python tools/generate.py --weights output/dcgan/best --count 64 --out grid.png
 
 字表与网络取自检查点旁边的说明，不需要配置文件。同样的种子写出同样的文字、画出同样的图像。

@@ -19,6 +19,7 @@ ROOT = Path(__file__).resolve().parent.parent
 PUBLISHED = {
     ("fashion_mnist", 28, "lenet"): (0.883, "《动手学深度学习》LeNet 一节的运行（sigmoid，10 轮）"),
 }
+CHART_FROM = 0.96  # 气泡图只画卷积网络所在的一段，线性模型低得多
 TITLES = {
     "accuracy": "分类（验证准确率，越大越好）",
     "rmse": "回归与时间序列（均方根误差，越小越好）",
@@ -33,6 +34,7 @@ def parse_args(argv: list[str] | None):
         "folders", nargs="*", default=["output"], metavar="FOLDER", help="装着各次运行的文件夹"
     )
     parser.add_argument("--out", type=Path, default=ROOT / "docs_zh" / "results.md", metavar="MD")
+    parser.add_argument("--note", default="", metavar="TEXT", help="写在页首的说明，如测量时机器在做别的事")
     return parser.parse_args(argv)
 
 
@@ -130,7 +132,7 @@ def main(argv: list[str] | None = None) -> int:
         "本页由 `python tools/results.py` 从各次运行的 `summary.json` 写出，不手改。每一行是一次运行："
         "指标取最好的一轮，分钟是墙上时间，样本/秒只算训练；乘加是一张图推理一次的次数。",
         "各配置的超参数是在同一份验证数据上选的，所以这些数略偏乐观；同一份配置换一台机器，"
-        "线程数不同，末位会变。",
+        "线程数不同，末位会变。" + args.note,
     ]
     for metric in sorted({run["best"]["metric"] for run in runs}):
         chosen = [run for run in runs if run["best"]["metric"] == metric]
@@ -138,7 +140,7 @@ def main(argv: list[str] | None = None) -> int:
     points = [
         (run["folder"].name, run["trainable_parameters"], run["best"]["value"], run["macs"])
         for run in runs
-        if run["data"] == "mnist5k" and run["macs"] and run["best"]["metric"] == "accuracy"
+        if run["data"] == "mnist5k" and run["macs"] and run["best"]["value"] >= CHART_FROM
     ]
     if points:
         picture = args.out.parent / "images" / "accuracy_parameters.png"
@@ -148,7 +150,9 @@ def main(argv: list[str] | None = None) -> int:
             "",
             "## 参数与准确率",
             "",
-            "mnist5k 上的各次运行：横轴是参数，纵轴是准确率，气泡的面积是乘加次数。",
+            f"mnist5k 上准确率不低于 {CHART_FROM:.0%} 的各次运行：横轴是参数，纵轴是准确率，"
+            "气泡的面积是一张图的乘加次数。参数多、乘加多的并不更准：数据只有 4,000 张手写数字，"
+            "几个网络之差与一次运行的偶然性（约 ±0.5 %）相当。",
             "",
             "![参数与准确率](images/accuracy_parameters.png)",
         ]

@@ -80,35 +80,30 @@ def draw_bars(values: dict[str, dict[str, float]], metrics: list[str], picture: 
 
 
 def draw_bubbles(points: list[tuple[str, int, float, int]], picture: Path) -> None:
-    """参数与准确率的气泡图：``points`` 每项是 (名字, 参数, 准确率, 乘加)，气泡的面积正比于乘加。"""
+    """参数与准确率的气泡图：``points`` 每项是 (名字, 参数, 准确率, 乘加)，气泡的面积正比于乘加。
+
+    气泡里写编号，右边列出编号对应的名字：名字写在气泡旁边会叠在一起。
+    """
     from matplotlib.figure import Figure
     from matplotlib.ticker import EngFormatter, PercentFormatter
 
     label("", "")
-    figure = Figure(figsize=(9, 5.6), layout="constrained")
+    figure = Figure(figsize=(9.5, 5.2), layout="constrained")
     axes = figure.subplots()
     largest = max((macs for *_, macs in points), default=1) or 1
-    for index, (name, parameters, accuracy, macs) in enumerate(sorted(points, key=lambda p: p[1])):
-        axes.scatter(parameters, accuracy, s=30 + 1800 * macs / largest, alpha=0.45, color=f"C{index % 10}")
-        below = index % 2  # 相邻的名字错开
-        axes.annotate(
-            name,
-            (parameters, accuracy),
-            xytext=(0, -12 if below else 7),
-            textcoords="offset points",
-            ha="center",
-            fontsize=8,
-        )
+    for number, (name, parameters, accuracy, macs) in enumerate(sorted(points, key=lambda p: p[1]), 1):
+        area = 90 + 1600 * macs / largest
+        axes.scatter(parameters, accuracy, s=area, alpha=0.4, color=f"C{number % 10}")
+        axes.annotate(str(number), (parameters, accuracy), ha="center", va="center", fontsize=8)
+        axes.plot([], [], " ", label=f"{number}  {name}  {accuracy:.1%}")
     axes.set_xscale("log")
     axes.xaxis.set_major_formatter(EngFormatter())
     axes.yaxis.set_major_formatter(PercentFormatter(1.0, decimals=1))
     axes.set_xlabel(
-        label(
-            "可训练参数（对数轴）；气泡的面积是一张图的乘加次数",
-            "trainable parameters (log); bubble area: MACs",
-        )
+        label("可训练参数（对数轴）；面积是一张图的乘加次数", "trainable parameters (log); area: MACs")
     )
     axes.set_ylabel(_name("accuracy"))
     axes.grid(alpha=0.3)
-    axes.margins(0.12)
+    axes.margins(0.1)
+    figure.legend(loc="outside right upper", fontsize=8, handlelength=0, frameon=False)
     figure.savefig(picture, dpi=100)

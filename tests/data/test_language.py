@@ -124,9 +124,9 @@ def test_bad_texts(tmp_path, content, message):
 
 def test_paths():
     for name in ("text", "verse"):
-        with pytest.raises(UserError, match="要用 -o data.path"):
+        with pytest.raises(UserError, match=r"要用 -o data\.path"):
             build_data(LanguageData(name=name), 0)
-    with pytest.raises(UserError, match="不需要 data.path"):
+    with pytest.raises(UserError, match=r"不需要 data\.path"):
         build_data(LanguageData(name="newspaper", path="a"), 0)
 
 

@@ -42,9 +42,7 @@ def test_equal_to_the_definition(text, order):
 def test_sums_to_one(text, order):
     """上文相同，最后一个字取遍字表，概率之和为一。"""
     train, valid = text
-    total = sum(
-        probabilities(train, np.array([*valid[:4], last]), order, V)[-1] for last in range(V)
-    )
+    total = sum(probabilities(train, np.array([*valid[:4], last]), order, V)[-1] for last in range(V))
     assert np.isclose(total, 1)
 
 
@@ -57,7 +55,9 @@ def test_perplexity_of_a_uniform_text():
     """训练部分各字一样多：一元模型的困惑度就是字数，比特数是它的对数。"""
     train = np.tile(np.arange(4), 1000)
     found = baselines(train, np.random.default_rng(0).integers(0, 4, 50), 4)
-    assert np.isclose(found["一元模型"]["perplexity"], 4) and np.isclose(found["一元模型"]["bits_per_char"], 2)
+    assert np.isclose(found["一元模型"]["perplexity"], 4) and np.isclose(
+        found["一元模型"]["bits_per_char"], 2
+    )
     assert list(found) == ["一元模型", "二元模型", "插值 5 元模型"]
     cycle = baselines(train, train[:50], 4)
     assert cycle["二元模型"]["perplexity"] < 1.01  # 1 之后总是 2

@@ -85,7 +85,7 @@ def test_bundled_series():
     assert len(train.values) == 309 and (train.last, valid.last) == (247, 309)
     train, _ = load_co2(SeriesData(name="co2", window=52, period=52))
     assert len(train.values) == 2284 and np.isfinite(train.values).all()
-    with pytest.raises(UserError, match="不需要 data.path"):
+    with pytest.raises(UserError, match=r"不需要 data\.path"):
         load_sunspots(SeriesData(name="sunspots", path="a.csv"))
 
 
@@ -121,7 +121,7 @@ def test_bad_csv(tmp_path, content, message):
 
 
 def test_missing_csv(tmp_path):
-    with pytest.raises(UserError, match="要用 -o data.path"):
+    with pytest.raises(UserError, match=r"要用 -o data\.path"):
         build_data(config(), 0)
     with pytest.raises(UserError, match="找不到"):
         build_data(config(path=str(tmp_path / "a.csv")), 0)

@@ -55,7 +55,7 @@ def test_deduplication():
 
 
 def test_batches_of_similar_length(reviews):
-    train, valid = reviews
+    train, _ = reviews
     for data in reviews:
         seen = np.concatenate(data.indices(3))
         assert np.array_equal(np.sort(seen), np.arange(data.num_samples))
@@ -83,7 +83,9 @@ def test_a_batch(reviews):
 
 
 def table(path, **options):
-    return build_data(TextData(**{"name": "text_table", "path": str(path), "tokenizer": "char", **options}), 0)
+    return build_data(
+        TextData(**{"name": "text_table", "path": str(path), "tokenizer": "char", **options}), 0
+    )
 
 
 ROWS = [(f"第{i}间房{'很好' if i % 2 else '很差'}", "正" if i % 2 else "负") for i in range(40)]
@@ -149,9 +151,9 @@ def test_no_baseline_without_words(tmp_path):
 
 
 def test_paths():
-    with pytest.raises(UserError, match="要用 -o data.path"):
+    with pytest.raises(UserError, match=r"要用 -o data\.path"):
         build_data(TextData(name="text_table"), 0)
-    with pytest.raises(UserError, match="不需要 data.path"):
+    with pytest.raises(UserError, match=r"不需要 data\.path"):
         build_data(TextData(name="reviews", path="a"), 0)
 
 

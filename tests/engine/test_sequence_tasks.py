@@ -16,7 +16,14 @@ from paddle_notes.data import build_data
 from paddle_notes.engine.checkpoint import read_arrays
 from paddle_notes.engine.evaluate import evaluate
 from paddle_notes.engine.interrupt import Interrupted
-from paddle_notes.engine.sequence_tasks import Caption, LanguageModel, Translation, exact, num_tokens, token_loss
+from paddle_notes.engine.sequence_tasks import (
+    Caption,
+    LanguageModel,
+    Translation,
+    exact,
+    num_tokens,
+    token_loss,
+)
 from paddle_notes.engine.tasks import build_task
 from paddle_notes.engine.trainer import Trainer
 from paddle_notes.errors import UserError
@@ -136,7 +143,7 @@ def make(tmp_path, output):
         train_data, valid_data = build_data(config.data, 0)
         info = train_data.info()
         seed_everything(0)
-        model, options = models.build_from_config(config.model, info)
+        model, _ = models.build_from_config(config.model, info)
         return config, model, build_task(config.task, info), train_data, valid_data
 
     return build
@@ -170,7 +177,7 @@ def test_carried_evaluation_does_not_depend_on_the_length(make, length):
 
 
 def test_state_is_not_carried_into_another_epoch(make):
-    _, model, task, train_data, valid_data = make()
+    _, model, task, _, valid_data = make()
     assert evaluate(model, task, valid_data) == evaluate(model, task, valid_data)
     independent = LanguageModel({"kind": "language", "carry": False})
     evaluate(model, independent, valid_data)
