@@ -88,10 +88,21 @@ DOWNLOADED = {
 }
 
 
+FULL_FACTS = {
+    "pairs": {"src_vocab_size": 100, "tgt_vocab_size": 90},
+    "newspaper": {"vocab_size": 100},
+}
+
+
 @pytest.mark.parametrize("path", FULL_CONFIGS, ids=lambda path: path.stem)
 def test_full_configs_fit_their_data(path):
     """测试不下载数据，所以不能试运行；网络、类别数与图像大小应配得上。"""
     config = load_config(path)
+    if config.data.name in FULL_FACTS:
+        info = {"kind": config.data.name, "facts": FULL_FACTS[config.data.name]}
+        model, options = models.build_from_config(config.model, info)
+        assert options.items() >= info["facts"].items() and count_parameters(model) > 10_000
+        return
     num_classes, size = DOWNLOADED[config.data.name]
     channels = 1 if "mnist" in config.data.name else 3
     size = config.data.image_size or size

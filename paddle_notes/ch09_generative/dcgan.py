@@ -90,7 +90,10 @@ class Discriminator(nn.Layer):
         widths = [base_width * 2**i for i in range(num_stages(image_size))]  # 如 w, 2w, 4w
         layers: list[nn.Layer] = [downsample(in_channels, widths[0], bias=True), nn.LeakyReLU(0.2)]
         for width, next_width in itertools.pairwise(widths):  # 输入层不做批量归一化，其余都做
-            layers += [downsample(width, next_width), nn.BatchNorm2D(next_width), nn.LeakyReLU(0.2)]
+            # 推理时也用这一批的统计量：真图像与样本分两批送来，统计量不同，滑动平均把两者混在一起，
+            # 用它来归一化，判别器会把两批全判成一边
+            norm = nn.BatchNorm2D(next_width, use_global_stats=False)
+            layers += [downsample(width, next_width), norm, nn.LeakyReLU(0.2)]
         self.layers = nn.Sequential(*layers, nn.Flatten(), nn.Linear(widths[-1] * 16, 1))
 
     def forward(self, images: Tensor) -> Tensor:

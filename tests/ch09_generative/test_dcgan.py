@@ -107,6 +107,19 @@ def test_rules_of_the_paper():
     assert with_bias == [model.generator.layers[-2], model.discriminator.layers[0]]
 
 
+def test_discriminator_always_normalizes_with_its_own_batch():
+    """推理与训练时给出同样的 logits；生成器则不同，推理时一张样本与同批的别的噪声无关。"""
+    seed_everything(0)
+    model = DCGAN(1, 16, 10, 4)
+    images, noise = paddle.randn([6, 1, 16, 16]), paddle.randn([6, 10])
+    with paddle.no_grad():
+        trained = model(images).numpy()
+        model.eval()
+        assert np.allclose(model(images).numpy(), trained, atol=1e-6)
+        alone, together = model.generate(noise[:1]).numpy(), model.generate(noise).numpy()
+    assert np.allclose(alone[0], together[0], atol=1e-6)
+
+
 @pytest.mark.parametrize("side", [4, 7, 16])
 def test_each_stage_doubles_or_halves(side):
     assert upsample(2, 3)(paddle.zeros([1, 2, side, side])).shape == [1, 3, 2 * side, 2 * side]

@@ -80,7 +80,7 @@ def test_pairs(tool, output, root, tmp_path):
     path = tmp_path / "pairs.txt"
     path.write_text("\n".join(lines), encoding="utf-8-sig")
     options = [f"data.path={path}", "data.valid_fraction=0.2", f"output_dir={output}"]
-    config = root / "configs" / "transformer_en_zh.yml"
+    config = root / "configs" / "full" / "transformer_en_zh.yml"
     result = tool("train", "-c", config, "-o", *TINY, *options)
     assert result.code == 0, result.text
     summary = json.loads((output / "summary.json").read_text(encoding="utf-8"))
@@ -112,7 +112,7 @@ def test_gpt_on_a_text(tool, output, root, tmp_path):
     ]
     small = ["model.d_model=16", "model.num_heads=2", "model.num_layers=1", "model.dim_feedforward=16"]
     options = [*sizes, *small, "train.epochs=1", f"output_dir={output}"]
-    result = tool("train", "-c", root / "configs" / "gpt_char.yml", "-o", *options)
+    result = tool("train", "-c", root / "configs" / "full" / "gpt_char.yml", "-o", *options)
     assert result.code == 0, result.text
     summary = json.loads((output / "summary.json").read_text(encoding="utf-8"))
     assert "二元模型" in summary["baselines"]
