@@ -43,8 +43,8 @@ class Task:
     def start_epoch(self) -> None:
         """一轮训练或一次评估开始之前。"""
 
-    def state(self) -> dict[str, np.ndarray]:
-        """跨批的状态，要存进检查点，才能停在一轮的半途再继续。"""
+    def state(self) -> dict[str, Tensor]:
+        """跨批的状态（张量），要存进检查点，才能停在一轮的半途再继续。"""
         return {}
 
     def set_state(self, state: dict[str, np.ndarray]) -> None:
