@@ -2,7 +2,7 @@
 
     python tools/benchmark.py lenet
     python tools/benchmark.py lenet vgg16 --against hapi,torch --json
-    python tools/benchmark.py knn word2vec        # K 近邻与 SciPy 比，词向量与 gensim 比
+    python tools/benchmark.py knn word2vec kv_cache   # 与 SciPy、gensim、没有缓存的生成比
 
 每种做法在自己的进程里跑同样的几步（同一份数据、批大小、优化器），轮流多次，取中位数：
 
@@ -310,8 +310,31 @@ def benchmark_word2vec(rounds: int) -> dict[str, float]:
     return found
 
 
+def benchmark_cache(rounds: int) -> dict[str, float]:
+    """GPT 生成 256 个字，有没有键值缓存各用几秒，轮流测，取中位数；文字相同。"""
+    import numpy as np
+
+    from paddle_notes.ch10_transformer.gpt import GPT
+    from paddle_notes.runtime import seed_everything
+
+    seed_everything(0)
+    model = GPT(2000, 256, d_model=256, num_heads=4, num_layers=2, dim_feedforward=1024)
+    prompt = np.array([[5]])
+
+    def seconds(use_cache: bool, length: int) -> float:
+        start = time.perf_counter()
+        model.generate(prompt, length, 1.0, np.random.default_rng(0), use_cache=use_cache)
+        return time.perf_counter() - start
+
+    seconds(True, 20), seconds(False, 20)  # 热身
+    pairs = [(seconds(True, 255), seconds(False, 255)) for _ in range(rounds)]
+    fast, slow = (statistics.median(column) for column in zip(*pairs))
+    ratio = statistics.median(without / cached for cached, without in pairs)
+    return {"有缓存（秒）": fast, "没有缓存（秒）": slow, "比值": ratio}
+
+
 # 不由训练循环跑的：名字 -> 测它的函数，返回 {项目: 中位数}
-OTHERS = {"knn": benchmark_knn, "word2vec": benchmark_word2vec}
+OTHERS = {"knn": benchmark_knn, "word2vec": benchmark_word2vec, "kv_cache": benchmark_cache}
 
 
 def show(result: dict) -> None:

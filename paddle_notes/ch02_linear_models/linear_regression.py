@@ -117,7 +117,11 @@ def train_primitives(
 
 
 class LinearRegression(nn.Layer):
-    """线性回归。输入 (N, num_features)，输出 (N,)；参数从 0 开始（问题是凸的，从哪里开始都一样）。"""
+    """线性回归。输入 (N, num_features)，输出 (N,)；参数从 0 开始（问题是凸的，从哪里开始都一样）。
+
+    参数：
+        num_features: 特征的个数 D。
+    """
 
     def __init__(self, num_features: int):
         super().__init__()

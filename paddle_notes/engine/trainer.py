@@ -364,7 +364,7 @@ class Trainer:
             logger.info("预期：%s；这是试运行，不作比较", expect.bound())
         elif expect:
             verdict = "在预期之内" if summary["inside"] else "不在预期之内"
-            logger.info("预期：%s（2 核 CPU 约 %g 分钟）—— %s", expect.bound(), expect.minutes, verdict)
+            logger.info("预期：%s（2 核 CPU 约 %g 分钟） —— %s", expect.bound(), expect.minutes, verdict)
         logger.info("检查点：%s", self.folder / "best")
         logger.info("看曲线：visualdl --logdir %s --language zh", quote(str(self.folder / VDL)))
         return summary
