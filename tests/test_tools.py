@@ -80,6 +80,7 @@ def test_dry_run_of_every_config(path, tool, output):
 
 # 要下载的数据集 -> 类别数与图像本来的边长
 DOWNLOADED = {
+    "mnist5k": (10, 28),
     "mnist": (10, 28),
     "fashion_mnist": (10, 28),
     "cifar10": (10, 32),
