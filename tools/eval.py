@@ -48,13 +48,15 @@ def main(argv: list[str] | None = None) -> int:
     from paddle_notes.engine.evaluate import evaluate, format_metrics
     from paddle_notes.engine.tasks import build_task
 
-    _, valid_data = build_data(config.data, config.seed)
+    train_data, valid_data = build_data(config.data, config.seed)
     info = valid_data.info()
     check_vocabulary(args.weights, info)
     model, options = models.build_from_config(config.model, info)
     load_weights(model, args.weights)
     check_model(args.weights, options)  # 形状相同而选项不同，如 LeNet 的两种形式
-    metrics = evaluate(model, build_task(config.task, info), valid_data)
+    task = build_task(config.task, info)
+    task.prepare(train_data)
+    metrics = evaluate(model, task, valid_data)
     if args.json:
         print(json.dumps({"weights": args.weights, "samples": valid_data.num_samples, **metrics}))
     else:

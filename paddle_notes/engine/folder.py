@@ -74,7 +74,8 @@ def clear_folder(folder: Path) -> None:
     """删除上一次运行留下的东西，别的文件不动。"""
     for name in FILES:
         (folder / name).unlink(missing_ok=True)
-    shutil.rmtree(folder / VDL, ignore_errors=True)
+    for name in (VDL, "pictures"):
+        shutil.rmtree(folder / name, ignore_errors=True)
 
 
 def write_summary(folder: Path, summary: dict) -> None:
