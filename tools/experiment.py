@@ -89,7 +89,7 @@ def run_one(base: str, overrides: list[str], folder: Path) -> dict:
     return summary
 
 
-def peak(folder: Path, metric: str) -> float | None:
+def last_value(folder: Path, metric: str) -> float | None:
     """一次运行最后一次记录的 ``train/loss`` 这样的指标。"""
     from paddle_notes.analysis.curves import read_metrics
 
@@ -105,7 +105,7 @@ def values_of(summary: dict, folder: Path, metrics: list[str]) -> dict[str, floa
         "minutes": summary["wall_seconds"] / 60,
         "trainable_parameters": summary["trainable_parameters"],
     }
-    return {metric: known[metric] if metric in known else peak(folder, metric) for metric in metrics}
+    return {metric: known[metric] if metric in known else last_value(folder, metric) for metric in metrics}
 
 
 def main(argv: list[str] | None = None) -> int:

@@ -87,14 +87,12 @@ def main(argv: list[str] | None = None) -> int:
 
     runtime.prepare(args.device)
 
-    from paddle_notes.engine.checkpoint import load_weights, read_state
+    from paddle_notes.engine.checkpoint import load_weights, read_description
 
-    state = read_state(args.weights)
-    if not {"model", "data"} <= state.keys():
-        raise UserError(f"{args.weights}.json 里没有网络与数据的说明，请用 tools/train.py 存下的检查点")
-    model, info = models.build(**state["model"]), state["data"]
+    options, info = read_description(args.weights)
+    model = models.build(**options)
     if info["kind"] not in ("language", "image") or not hasattr(model, "generate"):
-        raise UserError(f"{args.weights} 的网络 {state['model']['name']} 不能生成；需要语言模型或生成网络")
+        raise UserError(f"{args.weights} 的网络 {options['name']} 不能生成；需要语言模型或生成网络")
     load_weights(model, args.weights)
     model.eval()
     if info["kind"] == "language":

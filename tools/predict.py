@@ -161,18 +161,15 @@ def main(argv: list[str] | None = None) -> int:
     files = list_files(Path(args.input)) if args.input is not None else []
     runtime.prepare(args.device)
 
-    from paddle_notes.engine.checkpoint import load_weights, read_state
+    from paddle_notes.engine.checkpoint import load_weights, read_description
 
-    state = read_state(args.weights)
-    if not {"model", "data"} <= state.keys():
-        raise UserError(f"{args.weights}.json 里没有网络与数据的说明，请用 tools/train.py 存下的检查点")
-    info = state["data"]
+    options, info = read_description(args.weights)
     needed = ARGUMENTS.get(info["kind"])
     if needed is None:
         raise UserError(f"predict.py 不能用于这种检查点（{info['kind']}）；语言模型请用 tools/generate.py")
     if needed != given[0]:
         raise UserError(f"{args.weights} 的数据是 {info['kind']}，请用 --{needed}，不是 --{given[0]}")
-    model = models.build(**state["model"])
+    model = models.build(**options)
     if hasattr(model, "generate"):
         raise UserError(f"{args.weights} 是生成网络；请用 tools/generate.py")
     load_weights(model, args.weights)

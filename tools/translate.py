@@ -47,14 +47,14 @@ class Translator:
     def __init__(self, weights: str, args):
         from paddle_notes import models
         from paddle_notes.data.vocabulary import Vocabulary
-        from paddle_notes.engine.checkpoint import load_weights, read_state
+        from paddle_notes.engine.checkpoint import load_weights, read_description
         from paddle_notes.errors import UserError
 
-        state = read_state(weights)
-        if state.get("data", {}).get("kind") != "pairs":
+        options, info = read_description(weights)
+        if info["kind"] != "pairs":
             raise UserError(f"{weights} 不是翻译的检查点；请先训练，如 configs/transformer_dates.yml")
-        self.info, self.args = state["data"], args
-        self.model = models.build(**state["model"])
+        self.info, self.args = info, args
+        self.model = models.build(**options)
         load_weights(self.model, weights)
         self.model.eval()
         self.sources = Vocabulary(self.info["source_vocabulary"])

@@ -133,6 +133,14 @@ def read_state(path: str | Path) -> dict:
     return state
 
 
+def read_description(path: str | Path) -> tuple[dict, dict]:
+    """造网络的选项（含 name）与数据的说明，预测与生成由它们重造网络；没有时抛 :class:`UserError`。"""
+    state = read_state(path)
+    if not {"model", "data"} <= state.keys():
+        raise UserError(f"{path}.json 里没有网络与数据的说明，请用 tools/train.py 存下的检查点")
+    return state["model"], state["data"]
+
+
 def check_model(path: str | Path, model: dict) -> None:
     """检查点说明里的网络设置与 ``model`` 不同时抛 :class:`UserError`；没有说明文件时不检查。"""
     path = split_suffix(path)

@@ -19,6 +19,7 @@ from paddle_notes.engine.checkpoint import (
     crc32,
     load_weights,
     read_arrays,
+    read_description,
     read_state,
     save_checkpoint,
     split_suffix,
@@ -123,6 +124,17 @@ def test_checksums_are_stored(checkpoint):
     }
     (checkpoint.parent / "x").write_bytes(b"123456789")
     assert crc32(checkpoint.parent / "x") == 0xCBF43926  # CRC-32 的标准检验值
+
+
+def test_description_rebuilds_the_network(tmp_path):
+    save(tmp_path / "a", model={"name": "lenet"}, data={"kind": "image"})
+    assert read_description(tmp_path / "a") == ({"name": "lenet"}, {"kind": "image"})
+
+
+def test_checkpoint_without_a_description(tmp_path):
+    save(tmp_path / "a", model={"name": "lenet"})
+    with pytest.raises(UserError, match="没有网络与数据的说明"):
+        read_description(tmp_path / "a")
 
 
 def test_copy(checkpoint):
