@@ -141,10 +141,14 @@ def build_from_config(config, info: dict) -> tuple[nn.Layer, dict[str, Any]]:
     """照 ``config``（ModelConfig）与数据的说明造网络，返回网络与它的完整选项（含 name）。
 
     ``info["facts"]`` 里的选项（类别数、图像边长、词表大小……）随数据而定；
-    配置里写了而与数据不符是 :class:`UserError`。
+    配置里写了而与数据不符是 :class:`UserError`。``info["unbounded"]`` 是这份数据没有上限的选项与办法，
+    网络要它也是 :class:`UserError`。
     """
     options, facts = config.options(), info["facts"]
     accepted = inspect.signature(constructor(config.name)).parameters
+    for key, remedy in info.get("unbounded", {}).items():
+        if key in accepted:
+            raise UserError(f"网络 {config.name} 要有上限 model.{key}，而{remedy}")
     for key, value in facts.items():
         if key in options and str(options[key]) != str(value):
             raise UserError(f"model.{key} 是 {options[key]}，数据却是 {value}；请删去它，它随数据而定")

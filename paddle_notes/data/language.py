@@ -30,12 +30,10 @@ class LanguageBatches(Batches):
     训练时每轮从随机的位置切段。
     """
 
-    def __init__(
-        self, dataset: LanguageSet, batch_size: int, length: int, carry: bool, training: bool, seed: int
-    ):
+    def __init__(self, dataset: LanguageSet, batch_size: int, training: bool, seed: int):
         super().__init__(dataset, batch_size, training, seed)
-        self.length = length
-        self.carry = carry
+        self.length = dataset.length
+        self.carry = dataset.carry
 
     @property
     def num_samples(self) -> int:
@@ -94,6 +92,7 @@ class LanguageSet:
         vocabulary: 字表。
         name: 数据集的名字。
         carry: 相邻两批是否首尾相接。
+        length: 一段的字符数。
         reference: 训练部分的编号，用来算对照；训练的那一份没有。
     """
 
@@ -101,12 +100,19 @@ class LanguageSet:
     vocabulary: Vocabulary
     name: str
     carry: bool
+    length: int
     reference: np.ndarray | None = None
 
     def info(self) -> dict:
+        facts, unbounded = {"vocab_size": len(self.vocabulary)}, {}
+        if self.carry:
+            unbounded["max_length"] = "data.carry=true 时各段首尾相接，没有尽头；请设 data.carry=false"
+        else:
+            facts["max_length"] = self.length
         return {
             "kind": "language",
-            "facts": {"vocab_size": len(self.vocabulary)},
+            "facts": facts,
+            "unbounded": unbounded,
             "vocabulary": self.vocabulary.tokens,
             "name": self.name,
             "carry": self.carry,
@@ -119,7 +125,7 @@ class LanguageSet:
         return baselines(self.reference, self.ids, len(self.vocabulary))
 
     def batches(self, config, training: bool = False, seed: int = 0) -> LanguageBatches:
-        return LanguageBatches(self, config.batch_size, config.length, config.carry, training, seed)
+        return LanguageBatches(self, config.batch_size, training, seed)
 
 
 def split(documents: list[list[str]], config, name: str) -> tuple[LanguageSet, LanguageSet]:
@@ -143,8 +149,8 @@ def split(documents: list[list[str]], config, name: str) -> tuple[LanguageSet, L
     vocabulary = Vocabulary.count([parts[0]], config.min_count)
     train, valid = (np.array(vocabulary.encode(part), "int64") for part in parts)
     return (
-        LanguageSet(train, vocabulary, name, config.carry),
-        LanguageSet(valid, vocabulary, name, config.carry, reference=train),
+        LanguageSet(train, vocabulary, name, config.carry, config.length),
+        LanguageSet(valid, vocabulary, name, config.carry, config.length, reference=train),
     )
 
 

@@ -103,13 +103,7 @@ def test_gpt_on_a_text(tool, output, root, tmp_path):
     """GPT 走语言模型的任务，评估得到同样的数；别的任务的检查点不能用来翻译。"""
     path = tmp_path / "text.txt"
     path.write_text("床前明月光，疑是地上霜。\n举头望明月，低头思故乡。\n" * 40, encoding="utf-8")
-    sizes = [
-        "data.name=text",
-        f"data.path={path}",
-        "data.length=32",
-        "data.max_chars=900",
-        "model.max_length=32",
-    ]
+    sizes = ["data.name=text", f"data.path={path}", "data.length=32", "data.max_chars=900"]
     small = ["model.d_model=16", "model.num_heads=2", "model.num_layers=1", "model.dim_feedforward=16"]
     options = [*sizes, *small, "train.epochs=1", f"output_dir={output}"]
     result = tool("train", "-c", root / "configs" / "full" / "gpt_char.yml", "-o", *options)
@@ -121,6 +115,12 @@ def test_gpt_on_a_text(tool, output, root, tmp_path):
 
     result = tool("translate", "--weights", output / "best", "--text", "一")
     assert result.code == 2 and "不是翻译的检查点" in result.err
+
+    result = tool("train", "-c", output / "config.yml", "-o", "data.carry=true", f"output_dir={output}_carry")
+    assert result.code == 2 and "model.max_length" in result.err and "请设 data.carry=false" in result.err
+    assert "Traceback" not in result.err
+    result = tool("train", "-c", output / "config.yml", "-o", "data.length=16", f"output_dir={output}_short")
+    assert result.code == 2 and "model.max_length 是 32，数据却是 16" in result.err
 
 
 # ---------------------------------------------------------------- 图

@@ -17,7 +17,7 @@ from paddle_notes.errors import UserError
 def batches(count: int, **options):
     """``count`` 个互不相同的编号，从 1 起。"""
     config = LanguageData(**{"name": "text", "batch_size": 3, "length": 4, **options})
-    dataset = LanguageSet(np.arange(1, count + 1), Vocabulary([]), "x", config.carry)
+    dataset = LanguageSet(np.arange(1, count + 1), Vocabulary([]), "x", config.carry, config.length)
     return lambda training=False, seed=0: dataset.batches(config, training, seed)
 
 
