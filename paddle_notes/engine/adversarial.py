@@ -27,7 +27,7 @@ from paddle_notes.engine.logs import logger
 from paddle_notes.engine.tasks import Metrics, Task
 from paddle_notes.runtime import seed_everything
 
-JUDGE_EPOCHS, JUDGE_STEPS = 8, 500  # 评判网络训练几轮，至多几步
+JUDGE_EPOCHS, JUDGE_STEPS = 8, 1000  # 评判网络训练几轮，至多几步；再多，它的把握就超过准确率了
 NUM_REFERENCE = 10_000  # 至多用多少张训练图像的特征代表“真”的分布
 NUM_PICTURES = 64  # 每次评估画几个样本
 MIN_SHARE = 0.01  # 一类至少占这么多才算出现
