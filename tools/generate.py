@@ -48,7 +48,7 @@ def write_text(model, info: dict, args) -> None:
     """接着 ``--prompt`` 往下写，打印开头与写出的文字。"""
     import numpy as np
 
-    from paddle_notes.data.vocabulary import SPECIAL, UNKNOWN, Vocabulary, clean
+    from paddle_notes.data.vocabulary import UNKNOWN, Vocabulary, clean
     from paddle_notes.errors import UserError
 
     prompt = clean(args.prompt or "")
@@ -61,8 +61,7 @@ def write_text(model, info: dict, args) -> None:
         raise UserError(f"字表里没有“{'”“'.join(unknown)}”：训练的文字里没有它，或太少见；请换一个开头")
     generator = np.random.default_rng(args.seed)
     written = model.generate(np.array([ids], "int64"), args.length, args.temperature, generator)[0]
-    text = "".join(vocabulary.decode(written))
-    print(prompt + text.replace(SPECIAL[UNKNOWN], "□"))
+    print(prompt + "".join(vocabulary.decode(written)))
 
 
 def draw_samples(model, args) -> None:

@@ -17,6 +17,8 @@ import numpy as np
 import paddle
 from paddle import Tensor, nn
 
+PAD, UNKNOWN = 0, 1
+
 
 class CharLSTM(nn.Layer):
     """字符语言模型。输入 tokens (N, T) int64，输出每个位置的下一个字的 logits (N, T, V) 与最后的状态。
@@ -84,7 +86,7 @@ class CharLSTM(nn.Layer):
         """接着 ``prompt_ids`` (1, T) 往下写 ``length`` 个字，返回它们的编号 (1, length)。
 
         每次由 p_v ∝ exp(z_v / 温度) 抽一个字，再把它读进去；状态一直往下传，不必重读前文。
-        温度越低越偏向最可能的字，0 表示总取最可能的；填充（0 号）永远不会写出来。
+        温度越低越偏向最可能的字，0 表示总取最可能的；填充（0）与不认识的字（1）永远不会写出来。
         ``prompt_ids`` 为空、温度为负时抛出 ValueError。
         """
         if prompt_ids.shape[1] == 0:
@@ -97,7 +99,7 @@ class CharLSTM(nn.Layer):
         for _ in range(length):
             logits, state = self(paddle.to_tensor(tokens), state)
             z = logits[0, -1].numpy().astype("float64")  # (V,)
-            z[0] = -np.inf
+            z[[PAD, UNKNOWN]] = -np.inf
             written.append(sample(z, temperature, generator))
             tokens = np.array([written[-1:]])
         return np.array([written], dtype="int64")

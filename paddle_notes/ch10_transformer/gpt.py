@@ -18,6 +18,7 @@ from .layers import EncoderLayer
 from .masks import causal_mask
 
 State = tuple[Tensor, ...]  # 各层的键与值，依次排列
+PAD, UNKNOWN = 0, 1
 
 
 class GPT(nn.Layer):
@@ -95,7 +96,7 @@ class GPT(nn.Layer):
     ) -> np.ndarray:
         """接着 ``prompt_ids`` (1, T) 往下写 ``length`` 个字，返回它们的编号 (1, length)。
 
-        由 p_v ∝ exp(z_v / 温度) 抽字，0 表示总取最可能的；填充（0 号）永远不会写出来。
+        由 p_v ∝ exp(z_v / 温度) 抽字，0 表示总取最可能的；填充（0）与不认识的字（1）永远不会写出来。
         看满 ``max_length`` 个字之后，丢掉较早的一半，由剩下的重新开始。
         ``use_cache`` 为假时每步都把看得到的字重读一遍，写出的字相同，只是慢。
         ``prompt_ids`` 为空、温度为负时抛出 ValueError。
@@ -106,11 +107,8 @@ class GPT(nn.Layer):
             raise ValueError(f"温度应不小于 0，得到 {temperature}")
         self.eval()
         text = [int(token) for token in np.asarray(prompt_ids)[0]]
-        first, read, state = (
-            max(0, len(text) - self.max_length),
-            0,
-            None,
-        )  # 从第 first 个字看起，已读到第 read 个
+        first, state = max(0, len(text) - self.max_length), None  # 从第 first 个字看起
+        read = first  # 缓存里已读到第 read 个字
         for _ in range(length):
             if len(text) - first > self.max_length:
                 first, state = len(text) - max(1, self.max_length // 2), None
@@ -118,7 +116,7 @@ class GPT(nn.Layer):
             logits, state = self(paddle.to_tensor([unread]), state if use_cache else None)
             read = len(text)
             z = logits[0, -1].numpy().astype("float64")  # (V,)
-            z[0] = -np.inf
+            z[[PAD, UNKNOWN]] = -np.inf
             text.append(sample(z, temperature, generator))
         return np.array([text[-length:] if length else []], dtype="int64")
 

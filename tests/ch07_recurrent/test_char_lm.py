@@ -91,7 +91,7 @@ def test_generation_equals_recomputation(model, temperature):
     for _ in range(12):
         with paddle.no_grad():
             z = model(paddle.to_tensor([text]))[0][0, -1].numpy().astype("float64")
-        z[0] = -np.inf
+        z[:2] = -np.inf
         text.append(sample(z, temperature, generator))
     assert written[0].tolist() == text[2:]
 
@@ -102,7 +102,7 @@ def test_generation_is_reproducible_and_never_writes_padding(model):
         model.generate(prompt, 200, 5.0, np.random.default_rng(seed)).tolist() for seed in (0, 0, 1)
     )
     assert first == again != other
-    assert 0 not in first[0] and len(set(first[0])) > V // 2
+    assert not {0, 1} & set(first[0]) and len(set(first[0])) > V // 2
 
 
 def test_temperature():
@@ -128,10 +128,10 @@ def test_bad_requests(model, prompt, temperature, message):
 
 
 def test_learns_a_cycle():
-    """1 2 3 4 1 2 3 4 ……：学会之后损失接近 0，接着写也不出错。"""
+    """2 3 4 5 2 3 4 5 ……：学会之后损失接近 0，接着写也不出错。"""
     seed_everything(0)
     model = CharLSTM(6, embedding_size=8, hidden_size=16, dropout=0.0)
-    text = paddle.to_tensor(np.tile(np.arange(1, 5), 6)[None, :21])
+    text = paddle.to_tensor(np.tile(np.arange(2, 6), 6)[None, :21])
     optimizer = paddle.optimizer.Adam(0.03, parameters=model.parameters())
     for _ in range(40):
         logits, _ = model(text[:, :-1])
@@ -140,4 +140,4 @@ def test_learns_a_cycle():
         optimizer.step()
         optimizer.clear_grad()
     assert loss.item() < 0.05
-    assert model.generate(np.array([[2]]), 6, 0.0, np.random.default_rng(0)).tolist() == [[3, 4, 1, 2, 3, 4]]
+    assert model.generate(np.array([[3]]), 6, 0.0, np.random.default_rng(0)).tolist() == [[4, 5, 2, 3, 4, 5]]
