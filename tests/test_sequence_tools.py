@@ -201,6 +201,22 @@ def test_generate_stops_at_the_end_of_the_poem(language, tool):
     assert short.out == "一二三四\n"
 
 
+@pytest.mark.parametrize(("boundary", "expected"), [(3, [[3, 5, 4]]), (1, [[5, 4]])])
+def test_generation_starts_a_new_document(boundary, expected, load_tool, capsys):
+    """先读上一篇的末尾再读开头；字表里没有那个字符（整份文本只有一行）时只读开头。"""
+    seen = []
+
+    class Model:
+        def generate(self, ids, length, temperature, generator):
+            seen.append(ids.tolist())
+            return np.array([[4, 3, 5]])
+
+    module = load_tool("generate")
+    args = module.parse_args(["--weights", "x", "--prompt", "二一"])
+    module.write_text(Model(), {"vocabulary": ["", "", "", "", "一", "二"], "boundary": boundary}, args)
+    assert seen == [expected] and capsys.readouterr().out == "二一一\n"
+
+
 def test_generate_is_reproducible(language, tool):
     def run(seed: int) -> str:
         words = ("--prompt", "三", "--temperature", 20, "--length", 30, "--seed", seed)

@@ -60,6 +60,8 @@ def write_text(model, info: dict, args) -> None:
     if unknown:
         raise UserError(f"字表里没有“{'”“'.join(unknown)}”：训练的文字里没有它，或太少见；请换一个开头")
     generator = np.random.default_rng(args.seed)
+    if info["boundary"] != UNKNOWN:  # 先读上一篇的末尾，网络由此知道这是一篇的开头
+        ids = [info["boundary"], *ids]
     written = model.generate(np.array([ids], "int64"), args.length, args.temperature, generator)[0]
     print(prompt + "".join(vocabulary.decode(written)))
 

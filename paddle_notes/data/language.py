@@ -93,6 +93,7 @@ class LanguageSet:
         name: 数据集的名字。
         carry: 相邻两批是否首尾相接。
         length: 一段的字符数。
+        boundary: 一篇的末尾那个字符的编号：换行或结束符。生成时先读它，再读开头，就是从一篇的起点写起。
         reference: 训练部分的编号，用来算对照；训练的那一份没有。
     """
 
@@ -101,6 +102,7 @@ class LanguageSet:
     name: str
     carry: bool
     length: int
+    boundary: int
     reference: np.ndarray | None = None
 
     def info(self) -> dict:
@@ -116,6 +118,7 @@ class LanguageSet:
             "vocabulary": self.vocabulary.tokens,
             "name": self.name,
             "carry": self.carry,
+            "boundary": self.boundary,
         }
 
     def baselines(self) -> dict[str, dict[str, float]]:
@@ -148,10 +151,8 @@ def split(documents: list[list[str]], config, name: str) -> tuple[LanguageSet, L
         raise UserError("文本太短，分不出训练与验证两部分；至少要几十个字符")
     vocabulary = Vocabulary.count([parts[0]], config.min_count)
     train, valid = (np.array(vocabulary.encode(part), "int64") for part in parts)
-    return (
-        LanguageSet(train, vocabulary, name, config.carry, config.length),
-        LanguageSet(valid, vocabulary, name, config.carry, config.length, reference=train),
-    )
+    common = (vocabulary, name, config.carry, config.length, vocabulary.encode([documents[0][-1]])[0])
+    return LanguageSet(train, *common), LanguageSet(valid, *common, reference=train)
 
 
 def as_documents(text: str, max_chars: int | None) -> list[list[str]]:

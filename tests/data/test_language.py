@@ -17,7 +17,7 @@ from paddle_notes.errors import UserError
 def batches(count: int, **options):
     """``count`` 个互不相同的编号，从 1 起。"""
     config = LanguageData(**{"name": "text", "batch_size": 3, "length": 4, **options})
-    dataset = LanguageSet(np.arange(1, count + 1), Vocabulary([]), "x", config.carry, config.length)
+    dataset = LanguageSet(np.arange(1, count + 1), Vocabulary([]), "x", config.carry, config.length, 0)
     return lambda training=False, seed=0: dataset.batches(config, training, seed)
 
 
@@ -85,11 +85,13 @@ def test_lines_are_kept_whole(tmp_path):
     assert read(train) == "春眠不觉晓\n处处闻啼鸟\n"
     assert read(valid) == "□□□□□\n□□□□□\n"
     assert train.info() == valid.info()
+    assert train.info()["vocabulary"][train.info()["boundary"]] == "\n"
 
 
 def test_one_line_is_cut_in_the_middle(tmp_path):
     train, valid = text(tmp_path, "一二" * 10, valid_fraction=0.2)
     assert read(train) == "一二" * 8 and read(valid) == "一二" * 2 + "□"  # 换行只在验证部分
+    assert train.info()["boundary"] == UNKNOWN
 
 
 def test_max_chars_and_rare_characters(tmp_path):

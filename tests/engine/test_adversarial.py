@@ -316,9 +316,14 @@ def test_best_has_the_smallest_distance_and_is_evaluated_again_exactly(make_adve
 def test_sample_grids_become_an_animation(make_adversarial, tiny_data, output):
     trainer = run(make_adversarial("run"), tiny_data)
     pictures = output / "run" / "pictures"
-    assert sorted(file.name for file in pictures.iterdir()) == ["samples.gif", "samples.png"]
+    assert sorted(file.name for file in pictures.iterdir()) == ["samples.gif", "samples.png", "samples_stages.png"]
     grid = make_grid(generate_images(trainer.model, 64))
-    assert np.array_equal(np.asarray(Image.open(pictures / "samples.png")), grid)
+    last = np.asarray(Image.open(pictures / "samples.png"))
+    assert last.ndim == 2 and (last[:, :, None] == grid).all()  # 灰度，只存一个通道
+    strip = np.asarray(Image.open(pictures / "samples_stages.png"))
+    assert strip.shape == (len(last), 5 * last.shape[1])
+    assert np.array_equal(strip[:, -last.shape[1] :], last)
+    assert not np.array_equal(strip[:, : last.shape[1]], last)  # 第一轮之后与最后不同
     with Image.open(pictures / "samples.gif") as animation:
         assert animation.n_frames == 3  # 三轮，每轮评估一次
         durations = [frame.info["duration"] for frame in ImageSequence.Iterator(animation)]
