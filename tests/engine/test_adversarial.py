@@ -316,7 +316,11 @@ def test_best_has_the_smallest_distance_and_is_evaluated_again_exactly(make_adve
 def test_sample_grids_become_an_animation(make_adversarial, tiny_data, output):
     trainer = run(make_adversarial("run"), tiny_data)
     pictures = output / "run" / "pictures"
-    assert sorted(file.name for file in pictures.iterdir()) == ["samples.gif", "samples.png", "samples_stages.png"]
+    assert sorted(file.name for file in pictures.iterdir()) == [
+        "samples.gif",
+        "samples.png",
+        "samples_stages.png",
+    ]
     grid = make_grid(generate_images(trainer.model, 64))
     last = np.asarray(Image.open(pictures / "samples.png"))
     assert last.ndim == 2 and (last[:, :, None] == grid).all()  # 灰度，只存一个通道
