@@ -265,8 +265,9 @@ def find_problems(metrics: dict[str, float], num_classes: int) -> list[str]:
     problems = []
     share, classes = metrics["largest_share"], metrics["classes"]
     if classes < num_classes or share > 2.5 / num_classes:
+        count = "都" if classes == num_classes else f"里只有 {classes} 类"
         problems.append(
-            f"模式坍塌：{num_classes} 类里只出现 {classes} 类，最多的一类占 {share:.0%}。"
+            f"模式坍塌：{num_classes} 类{count}出现了，最多的一类占 {share:.0%}。"
             "开头几轮常见；一直如此，请减小 optimizer.lr，或换 seed"
         )
     if min(metrics["accuracy_real"], metrics["accuracy_fake"]) > 0.98:

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 MILLISECONDS = 200  # 每一帧
 LAST_MILLISECONDS = 2000  # 最后一帧停得久些
-NUM_STAGES = 5  # 拼成一条的有几帧
+NUM_STAGES, GAP = 5, 8  # 拼成一条的有几帧，隔几个像素
 
 
 def save_animations(vdl_file: Path, folder: Path) -> None:
@@ -56,5 +56,9 @@ def stages(frames: list[Image]) -> Image:
     """
     from PIL import Image
 
-    chosen = [frames[round((len(frames) - 1) * (i / (NUM_STAGES - 1)) ** 2)] for i in range(NUM_STAGES)]
-    return Image.fromarray(np.concatenate([np.asarray(frame) for frame in chosen], axis=1))
+    width, height = frames[-1].size
+    strip = Image.new(frames[-1].mode, (NUM_STAGES * (width + GAP) - GAP, height), "white")
+    for i in range(NUM_STAGES):
+        frame = frames[round((len(frames) - 1) * (i / (NUM_STAGES - 1)) ** 2)]
+        strip.paste(frame, (i * (width + GAP), 0))
+    return strip

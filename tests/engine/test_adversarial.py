@@ -226,8 +226,8 @@ HEALTHY = {"classes": 10, "largest_share": 0.25, "accuracy_real": 0.99, "accurac
     ("change", "expected"),
     [
         ({}, []),
-        ({"classes": 9}, ["模式坍塌：10 类里只出现 9 类，最多的一类占 25%"]),
-        ({"largest_share": 0.26}, ["模式坍塌：10 类里只出现 10 类，最多的一类占 26%"]),
+        ({"classes": 9}, ["模式坍塌：10 类里只有 9 类出现了，最多的一类占 25%"]),
+        ({"largest_share": 0.26}, ["模式坍塌：10 类都出现了，最多的一类占 26%"]),
         ({"accuracy_fake": 0.99}, ["判别器赢了"]),
         ({"classes": 1, "largest_share": 1.0, "accuracy_fake": 1.0}, ["模式坍塌", "判别器赢了"]),
     ],
@@ -325,7 +325,7 @@ def test_sample_grids_become_an_animation(make_adversarial, tiny_data, output):
     last = np.asarray(Image.open(pictures / "samples.png"))
     assert last.ndim == 2 and (last[:, :, None] == grid).all()  # 灰度，只存一个通道
     strip = np.asarray(Image.open(pictures / "samples_stages.png"))
-    assert strip.shape == (len(last), 5 * last.shape[1])
+    assert strip.shape == (len(last), 5 * last.shape[1] + 4 * 8)
     assert np.array_equal(strip[:, -last.shape[1] :], last)
     assert not np.array_equal(strip[:, : last.shape[1]], last)  # 第一轮之后与最后不同
     with Image.open(pictures / "samples.gif") as animation:
