@@ -67,6 +67,8 @@ def config_name(folder: str) -> str:
 
 def count_run_macs(run: dict) -> int | None:
     """一张图的乘加次数；输入不是图像的网络为 None。"""
+    import paddle
+
     from paddle_notes import models
     from paddle_notes.analysis.summary import layer_table
     from paddle_notes.config import load_config
@@ -76,7 +78,7 @@ def count_run_macs(run: dict) -> int | None:
         return None
     config = load_config(run["folder"] / "config.yml")
     model = models.build(config.model.name, **config.model.options())
-    rows = layer_table(model, [1, facts["in_channels"], facts["image_size"], facts["image_size"]])
+    rows = layer_table(model, paddle.zeros([1, facts["in_channels"], *[facts["image_size"]] * 2]))
     return sum(row.macs for row in rows)
 
 

@@ -5,7 +5,8 @@
     python tools/summary.py -c configs/lenet.yml --image lenet.png
 
 --model 给出网络的名字，没有用 -o 写出的选项取构造函数的默认值，也就是论文的设置；
--c 给出配置，图像大小、通道数、类别数随它的数据而定，就是训练时的那个网络。
+-c 给出配置，图像大小、通道数、类别数、词表随它的数据而定，就是训练时的那个网络；
+读文字、序列的网络只能用 -c，表里的输入是验证数据的第一个样本。
 """
 
 from __future__ import annotations
@@ -33,9 +34,10 @@ def parse_args(argv: list[str] | None):
 
 
 def build_named(name: str, overrides: list[str]):
-    """照名字造网络，返回网络与一张图的形状。不限定图像大小的网络（如 ResNet）默认用 224。"""
+    """照名字造网络，返回网络与一张全零的图。不限定图像大小的网络（如 ResNet）默认用 224。"""
     import inspect
 
+    import paddle
     from pydantic import ValidationError
 
     from paddle_notes import models
@@ -54,29 +56,30 @@ def build_named(name: str, overrides: list[str]):
         raise UserError(f"model.{'.'.join(map(str, first['loc']))} {explain(first)}") from error
     options = config.options()
     parameters = inspect.signature(models.constructor(config.name)).parameters
+    if "in_channels" not in parameters or any(p.default is p.empty for p in parameters.values()):
+        raise UserError(f"网络 {config.name} 的输入随数据而定；请不用 --model，用 -c 给出它的配置")
     if "image_size" in parameters:
         image_size = options.get("image_size", parameters["image_size"].default)
     else:
         image_size = options.pop("image_size", 224)
     in_channels = options.get("in_channels", parameters["in_channels"].default)
-    return models.build(config.name, **options), [1, in_channels, image_size, image_size]
+    return models.build(config.name, **options), (paddle.zeros([1, in_channels, image_size, image_size]),)
 
 
 def build_configured(path: str, overrides: list[str]):
-    """照配置造网络，与 train.py 造的相同；返回网络与一张图的形状。"""
+    """照配置造网络，与 train.py 造的相同；返回网络与验证数据的第一个样本。"""
     from paddle_notes import models
     from paddle_notes.config import load_config
     from paddle_notes.data import build_data
-    from paddle_notes.errors import UserError
+    from paddle_notes.engine.evaluate import to_tensors
+    from paddle_notes.engine.tasks import build_task
 
     config = load_config(path, overrides)
     _, valid_data = build_data(config.data, config.seed)
     info = valid_data.info()
     model, _ = models.build_from_config(config.model, info)
-    if info["kind"] != "image":
-        raise UserError(f"{path} 的输入不是图像，逐层的表只用于图像网络；请换一份配置")
-    in_channels, image_size = info["facts"]["in_channels"], info["facts"]["image_size"]
-    return model, [1, in_channels, image_size, image_size]
+    batch = to_tensors(tuple(array[:1] for array in next(iter(valid_data.epoch()))))
+    return model, build_task(config.task, info).inputs(batch)
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -91,16 +94,17 @@ def main(argv: list[str] | None = None) -> int:
     from paddle_notes.analysis.summary import draw_table, format_table, layer_table
 
     if args.model is not None:
-        model, input_shape = build_named(args.model, args.override)
+        model, inputs = build_named(args.model, args.override)
     else:
-        model, input_shape = build_configured(args.config, cli.overrides(args))
-    rows = layer_table(model, input_shape)
+        model, inputs = build_configured(args.config, cli.overrides(args))
+    rows = layer_table(model, *inputs)
+    shapes = [list(part.shape) for part in inputs]
     if args.json:
         totals = {key: sum(getattr(row, key) for row in rows) for key in rows[0]._fields[3:]}
         layers = [row._asdict() for row in rows]
-        print(json.dumps({"input_shape": input_shape, "total": totals, "layers": layers}))
+        print(json.dumps({"input_shapes": shapes, "total": totals, "layers": layers}))
     else:
-        print(f"输入 {input_shape}")
+        print("输入 " + "，".join(map(str, shapes)))
         print(format_table(rows))
     if args.image is not None:
         draw_table(rows, args.image)

@@ -26,12 +26,12 @@ class Row(NamedTuple):
     activation_bytes: int  # 输出占的字节数；与输入共用内存的（如展平）是 0
 
 
-def layer_table(model, input_shape: list[int]) -> list[Row]:
-    """用全零的输入 ``input_shape``（含批的一维）推理一次，按执行的次序记下每一层。
+def layer_table(model, *inputs) -> list[Row]:
+    """用 ``inputs``（张量，含批的一维）推理一次，按执行的次序记下每一层。输出不止一个时记第一个。
 
     一次乘加（MAC）是一次乘法加一次加法。卷积的一个输出要 C_in/groups·k·k 次，全连接的一个输出要
-    in_features 次；偏置、归一化、激活、池化不计。写在 ``forward`` 里的函数（拼接、相加、``F.relu``）
-    不是层，不在表里。
+    in_features 次，循环层的一步要各个权重矩阵的大小之和；偏置、归一化、激活、池化不计。
+    写在 ``forward`` 里的函数（拼接、相加、``F.relu``，注意力的 QKᵀ）不是层，不在表里。
 
     一层用了几次就有几行，它的参数只算在第一行；推理时用不到的层排在最后。所以各行参数之和就是
     :func:`count_parameters`。网络的模式、滑动均值与方差、paddle 的随机数状态都不变。
@@ -52,6 +52,8 @@ def layer_table(model, input_shape: list[int]) -> list[Row]:
 
     def make_hook(name: str):
         def hook(layer, inputs, output):
+            while isinstance(output, (tuple, list)):  # 如 LSTM 的 (输出, (h, c))
+                output = output[0]
             shared = output.data_ptr() == inputs[0].data_ptr()
             num_bytes = 0 if shared else output.size * output.element_size()
             shape = tuple(output.shape)
@@ -67,27 +69,31 @@ def layer_table(model, input_shape: list[int]) -> list[Row]:
     model.eval()
     try:
         with paddle.no_grad():
-            model(paddle.zeros(input_shape))
+            model(*inputs)
     finally:
         for hook in hooks:
             hook.remove()
         for layer, training in modes:
             layer.training = training
     used = {row.name for row in rows}
-    unused = [(name, layer) for name, layer in layers if name not in used]
-    return rows + [
-        Row(name, type(layer).__name__, None, own_parameters(layer), 0, 0) for name, layer in unused
-    ]
+    for name, layer in layers:
+        own = layer.parameters(include_sublayers=False)
+        if name not in used and not (own and counted.issuperset(map(id, own))):  # 循环层的单元已算在循环层里
+            rows.append(Row(name, type(layer).__name__, None, own_parameters(layer), 0, 0))
+    return rows
 
 
 def count_macs(layer, output) -> int:
-    """``layer`` 算出 ``output`` 要几次乘加；不是卷积与全连接层时为 0。"""
+    """``layer`` 算出 ``output`` 要几次乘加；不是卷积、全连接与循环层时为 0。"""
     from paddle import nn
+    from paddle.nn.layer.rnn import RNNBase
 
-    if isinstance(layer, nn.Conv2D):
-        return output.size * math.prod(layer.weight.shape[1:])  # 权重 (C_out, C_in/groups, k, k)
+    if isinstance(layer, (nn.Conv1D, nn.Conv2D)):
+        return output.size * math.prod(layer.weight.shape[1:])  # 权重 (C_out, C_in/groups, k[, k])
     if isinstance(layer, nn.Linear):
         return output.size * layer.weight.shape[0]  # 权重 (in_features, out_features)
+    if isinstance(layer, RNNBase):  # 输出 (N, T, ·)，每一步用一遍全部的权重
+        return math.prod(output.shape[:2]) * sum(p.size for p in set(layer.parameters()) if p.ndim == 2)
     return 0
 
 

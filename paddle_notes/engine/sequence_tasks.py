@@ -91,10 +91,14 @@ class Caption(Task):
     metric = "sentence_accuracy"
     higher_is_better = True
 
+    def inputs(self, batch: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
+        images, sentences = batch
+        return images, sentences[:, :-1]
+
     def loss(self, model: nn.Layer, batch: tuple[Tensor, ...]) -> tuple[Tensor, Metrics]:
         images, sentences = batch
         targets = sentences[:, 1:]
-        cost = token_loss(model(images, sentences[:, :-1]), targets)
+        cost = token_loss(model(*self.inputs(batch)), targets)
         if model.training:
             return cost, {}
         answers = model.decode(images, self.info["max_length"], BEGIN, END)
@@ -118,11 +122,15 @@ class Translation(Task):
         super().__init__(info)
         self.label_smoothing = label_smoothing
 
+    def inputs(self, batch: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
+        sources, sentences = batch
+        return sources, sentences[:, :-1]
+
     def loss(self, model: nn.Layer, batch: tuple[Tensor, ...]) -> tuple[Tensor, Metrics]:
         sources, sentences = batch
         targets = sentences[:, 1:]
         smoothing = self.label_smoothing if model.training else 0.0
-        cost = token_loss(model(sources, sentences[:, :-1]), targets, smoothing)
+        cost = token_loss(model(*self.inputs(batch)), targets, smoothing)
         if model.training:
             return cost, {}
         answers = model.decode(sources, self.info["max_length"], BEGIN, END)

@@ -54,6 +54,10 @@ class Task:
         """一批的样本数，指标按它加权平均。"""
         return batch[-1].shape[0]
 
+    def inputs(self, batch: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
+        """一批里送进网络的部分。"""
+        return batch[:-1]
+
     def loss(self, model: nn.Layer, batch: tuple[Tensor, ...]) -> tuple[Tensor, Metrics]:
         """返回代价（一批损失的均值，0 维）与指标（名字 -> 0 维张量）。"""
         raise NotImplementedError

@@ -27,7 +27,7 @@ def total(rows: list[Row], field: str) -> int:
 
 
 def test_lenet_by_hand():
-    rows = layer_table(models.build("lenet"), [2, 1, 28, 28])
+    rows = layer_table(models.build("lenet"), paddle.zeros([2, 1, 28, 28]))
     # 名字，输出形状，参数，乘加：后两列按公式算，批里有两张图
     expected = [
         ("features.0", "Conv2D", (2, 6, 28, 28), 6 * (25 + 1), 2 * 6 * 28 * 28 * 25),
@@ -52,7 +52,7 @@ def test_lenet_by_hand():
 )
 def test_published_figures(name, parameters, macs):
     """公布的 VGG16 是 15.5 G，ResNet18 是 1.8 G 次乘加。"""
-    rows = layer_table(models.build(name), [1, 3, 224, 224])
+    rows = layer_table(models.build(name), paddle.zeros([1, 3, 224, 224]))
     assert total(rows, "parameters") == parameters
     assert total(rows, "macs") == macs
 
@@ -61,12 +61,12 @@ def test_published_figures(name, parameters, macs):
 def test_parameters_add_up(name):
     """包括推理时用不到的辅助分类器、被用了几次的池化、归一化的系数。"""
     model = models.build(name, num_classes=10, in_channels=1)
-    rows = layer_table(model, [1, 1, 32, 32])
+    rows = layer_table(model, paddle.zeros([1, 1, 32, 32]))
     assert total(rows, "parameters") == count_parameters(model)
 
 
 def test_auxiliary_heads_come_last_and_do_nothing():
-    rows = layer_table(models.build("googlenet", num_classes=10, image_size=32), [1, 3, 32, 32])
+    rows = layer_table(models.build("googlenet", num_classes=10, image_size=32), paddle.zeros([1, 3, 32, 32]))
     unused = [row for row in rows if row.shape is None]
     assert unused == rows[-len(unused) :]
     assert {row.name.split(".")[0] for row in unused} == {"aux1", "aux2"}
@@ -89,7 +89,7 @@ def test_shared_layers_and_parameters_are_counted_once():
             return self.scale * self.tied(self.first(self.first(x)))
 
     model = Shared()
-    rows = layer_table(model, [5, 3])
+    rows = layer_table(model, paddle.zeros([5, 3]))
     assert [(row.name, row.parameters, row.macs) for row in rows] == [
         ("first", 12, 45),
         ("first", 0, 45),
@@ -102,10 +102,22 @@ def test_shared_layers_and_parameters_are_counted_once():
 def test_grouped_convolution_and_frozen_parameters():
     model = nn.Sequential(nn.Conv2D(4, 8, 3, padding=1, groups=2), nn.Flatten(), nn.BatchNorm1D(8 * 25))
     model[0].bias.stop_gradient = True
-    conv, flatten, norm = layer_table(model, [1, 4, 5, 5])
+    conv, flatten, norm = layer_table(model, paddle.zeros([1, 4, 5, 5]))
     assert (conv.parameters, conv.macs) == (8 * 2 * 9, 8 * 25 * 2 * 9)
     assert (flatten.shape, flatten.activation_bytes) == ((1, 200), 0)  # 展平不复制
     assert (norm.parameters, norm.macs) == (400, 0)  # 滑动均值与方差不算
+
+
+def test_recurrent_layers_by_hand():
+    """两层双向：第一层读 3 个数，第二层读 2·4 个；四个门，每步各算一遍。单元不另占一行。"""
+    model = nn.Sequential(nn.LSTM(3, 4, num_layers=2, direction="bidirect"))
+    (row,) = layer_table(model, paddle.zeros([5, 7, 3]))
+    weights = 2 * 4 * 4 * (3 + 4) + 2 * 4 * 4 * (8 + 4)
+    assert (row.name, row.kind, row.shape) == ("0", "LSTM", (5, 7, 8))
+    assert (row.parameters, row.macs) == (weights + 4 * 2 * 4 * 4, 5 * 7 * weights)
+    assert row.parameters == count_parameters(model)
+    (row,) = layer_table(nn.Conv1D(2, 6, 3), paddle.zeros([5, 2, 10]))
+    assert (row.parameters, row.macs) == (6 * (2 * 3 + 1), 5 * 6 * 8 * 2 * 3)
 
 
 def test_leaves_the_network_and_the_random_numbers_alone():
@@ -116,7 +128,7 @@ def test_leaves_the_network_and_the_random_numbers_alone():
     seed_everything(3)
     expected = paddle.rand([4]).numpy()
     seed_everything(3)
-    layer_table(model, [2, 1, 8, 8])
+    layer_table(model, paddle.zeros([2, 1, 8, 8]))
     assert np.array_equal(paddle.rand([4]).numpy(), expected)
     assert [layer.training for layer in model] == [True, True, True, False]
     assert model.training
@@ -127,7 +139,7 @@ def test_leaves_the_network_and_the_random_numbers_alone():
 def test_hooks_are_removed_after_an_error():
     model = nn.Sequential(nn.Linear(3, 4), nn.Linear(5, 6))
     with pytest.raises(ValueError):
-        layer_table(model, [1, 3])
+        layer_table(model, paddle.zeros([1, 3]))
     assert not any(layer._forward_post_hooks for layer in model)
     assert model[0].training
 
@@ -176,7 +188,7 @@ def summary(tool, *words) -> dict:
 
 def test_tool_takes_a_name(tool, tmp_path):
     told = summary(tool, "--model", "resnet20", "-o", "model.image_size=32", "--image", tmp_path / "a.png")
-    assert told["input_shape"] == [1, 3, 32, 32]
+    assert told["input_shapes"] == [[1, 3, 32, 32]]
     assert told["total"]["parameters"] == 269_722
     assert sum(layer["macs"] for layer in told["layers"]) == told["total"]["macs"] == 40_551_040
     with Image.open(tmp_path / "a.png") as picture:
@@ -184,16 +196,31 @@ def test_tool_takes_a_name(tool, tmp_path):
 
 
 def test_tool_takes_the_defaults_of_the_network(tool):
-    assert summary(tool, "--model", "lenet")["input_shape"] == [1, 1, 28, 28]
-    assert summary(tool, "--model", "resnet18")["input_shape"] == [1, 3, 224, 224]
+    assert summary(tool, "--model", "lenet")["input_shapes"] == [[1, 1, 28, 28]]
+    assert summary(tool, "--model", "resnet18")["input_shapes"] == [[1, 3, 224, 224]]
 
 
 def test_tool_takes_a_config(tool, root):
     """与训练的是同一个网络：图像大小、通道数、类别数随数据而定。"""
     told = summary(tool, "-c", root / "configs" / "lenet.yml", "-o", "data.image_size=32")
-    assert told["input_shape"] == [1, 1, 32, 32]
+    assert told["input_shapes"] == [[1, 1, 32, 32]]
     assert told["layers"][0]["name"] == "features.0"
     assert told["total"]["parameters"] == 156 + 2416 + 577 * 120 + 121 * 84 + 850
+
+
+def test_tool_takes_the_config_of_a_sequence_network(tool, root):
+    """输入是验证数据的第一个样本：源句，与去掉最后一个词元的目标句。"""
+    words = ["-o", "data.num_train=20", "data.num_valid=20"]
+    told = summary(tool, "-c", root / "configs" / "transformer_dates.yml", *words)
+    (one, sources), (also_one, targets) = told["input_shapes"]
+    assert (one, also_one, targets) == (1, 1, 11)  # 开始符与 2024-06-06
+    assert told["total"]["parameters"] == 238_464
+    rows = {row["name"]: row for row in told["layers"]}
+    assert rows["encoder.0.feed_forward.linear1"]["shape"] == [1, sources, 256]
+    assert rows["decoder.1.cross_attention.k_proj"]["shape"] == [1, sources, 64]
+    assert rows["decoder.1.cross_attention.q_proj"]["shape"] == [1, 11, 64]
+    told = summary(tool, "-c", root / "configs" / "lstm_sunspots.yml")
+    assert told["total"]["macs"] == 24 * 4 * 16 * (1 + 16) + 16
 
 
 def test_tool_prints_a_table(tool):
@@ -210,6 +237,8 @@ def test_tool_prints_a_table(tool):
         (["--model", "lenet", "-c", "configs/lenet.yml"], "二者之一"),
         (["--model", "vgg61"], "你是不是想写 vgg16？"),
         (["-c", "configs/none.yml"], "找不到配置文件"),
+        (["--model", "gpt"], "网络 gpt 的输入随数据而定；请不用 --model，用 -c"),
+        (["--model", "caption_net"], "网络 caption_net 的输入随数据而定"),
         (["--model", "lenet", "-o", "model.image_size=big"], "model.image_size 应为整数"),
         (["--model", "lenet", "-o", "model.image_size=8"], "图像至少要 12×12"),
         (["--model", "lenet", "-o", "model.from=original"], "你是不是想写 form？"),
