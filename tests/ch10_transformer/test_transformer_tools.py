@@ -106,7 +106,7 @@ def test_gpt_on_a_text(tool, output, root, tmp_path):
     sizes = ["data.name=text", f"data.path={path}", "data.length=32", "data.max_chars=900"]
     small = ["model.d_model=16", "model.num_heads=2", "model.num_layers=1", "model.dim_feedforward=16"]
     options = [*sizes, *small, "train.epochs=1", f"output_dir={output}"]
-    result = tool("train", "-c", root / "configs" / "full" / "gpt_char.yml", "-o", *options)
+    result = tool("train", "-c", root / "configs" / "gpt_char.yml", "-o", *options)
     assert result.code == 0, result.text
     summary = json.loads((output / "summary.json").read_text(encoding="utf-8"))
     assert "二元模型" in summary["baselines"]
