@@ -25,6 +25,7 @@ TITLES = {
     "rmse": "回归与时间序列（均方根误差，越小越好）",
     "bits_per_char": "语言模型（每字符比特数，越小越好）",
     "sentence_accuracy": "生成句子（整句全对的比例，越大越好）",
+    "frechet": "生成图像（Fréchet 距离，越小越好；不同的图像大小不能互相比）",
 }
 
 
@@ -50,11 +51,18 @@ def read_runs(folders: list[str]) -> list[dict]:
             runs[file.parent.name] = {
                 **summary,
                 "folder": file.parent,
+                "translation": read_translation(file.parent),
                 "config": config_name(file.parent.name),
             }
     if not runs:
         raise UserError(f"{'、'.join(map(str, folders))} 里没有训练完的运行；请先用 tools/train.py 训练")
     return list(runs.values())
+
+
+def read_translation(folder: Path) -> dict | None:
+    """``tools/translate.py --evaluate`` 留下的 BLEU 与 chrF；没有时为 None。"""
+    file = folder / "translation.json"
+    return json.loads(file.read_text(encoding="utf-8")) if file.exists() else None
 
 
 def config_name(folder: str) -> str:
@@ -111,9 +119,31 @@ def write_table(runs: list[dict], metric: str) -> list[str]:
         cells += [f"{size}×{size}" if size else "—", macs] if images else []
         cells += [f"{run['trainable_parameters']:,}", f"{run['best']['value']:.4f}", "；".join(others) or "—"]
         cells += [str(run["epochs"]), f"{run['wall_seconds'] / 60:.1f}", f"{run['samples_per_second']:,.0f}"]
-        link = f"[{Path(run['config']).stem}](../{run['config']})" if run["config"] else run["folder"].name
-        cells += [link, run["commit"] or "—", str(run["seed"]), run["machine"]]
+        cells += [config_link(run), run["commit"] or "—", str(run["seed"]), run["machine"]]
         lines.append("| " + " | ".join(cells) + " |")
+    return lines
+
+
+def config_link(run: dict) -> str:
+    return f"[{Path(run['config']).stem}](../{run['config']})" if run["config"] else run["folder"].name
+
+
+def write_translations(runs: list[dict]) -> list[str]:
+    """译文的 BLEU 与 chrF，网络与最近邻检索各一行。"""
+    lines = ["| 译文来自 | 句对 | 解码 | BLEU | chrF | 配置 | 提交 | 种子 |", "|" + "---|" * 8]
+    for run in runs:
+        report = run["translation"]
+        for name, scores in report["scores"].items():
+            source, decoding = (run["model"], report["decoding"]) if name == "网络" else (name, "—")
+            cells = [
+                source,
+                f"{report['samples']:,}",
+                decoding,
+                f"{scores['bleu']:.1f}",
+                f"{scores['chrf']:.1f}",
+            ]
+            cells += [config_link(run), run["commit"] or "—", str(run["seed"])]
+            lines.append("| " + " | ".join(cells) + " |")
     return lines
 
 
@@ -139,6 +169,9 @@ def main(argv: list[str] | None = None) -> int:
     for metric in sorted({run["best"]["metric"] for run in runs}):
         chosen = [run for run in runs if run["best"]["metric"] == metric]
         lines += ["", f"## {TITLES.get(metric, metric)}", "", *write_table(chosen, metric)]
+    translated = [run for run in runs if run["translation"]]
+    if translated:
+        lines += ["", "## 译文（BLEU 与 chrF，越大越好）", "", *write_translations(translated)]
     points = [
         (run["folder"].name, run["trainable_parameters"], run["best"]["value"], run["macs"])
         for run in runs

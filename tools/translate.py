@@ -5,7 +5,7 @@
     python tools/translate.py --weights output/transformer_dates/best --text 六月六日 --attention a.png
     python tools/translate.py --weights output/transformer_en_zh/best --evaluate
 
---evaluate 在训练它的那份验证数据上算 BLEU 与 chrF，并与最近邻检索并列。
+--evaluate 在训练它的那份验证数据上算 BLEU 与 chrF，并与最近邻检索并列，另存为检查点旁边的 translation.json。
 """
 
 from __future__ import annotations
@@ -129,9 +129,13 @@ def evaluate(translator: Translator, args) -> dict:
         raise UserError("现在的数据与训练时的不同（词表或长度对不上）；请用训练时的那份数据")
     sources, references = valid.dataset.texts()
     answers = translator.translate(sources)
+    if args.temperature is not None:
+        decoding = f"采样，温度 {args.temperature:g}"
+    else:
+        decoding = "贪心" if args.beam == 1 else f"束搜索，宽 {args.beam}"
     exact = sum(map(str.__eq__, answers, references)) / len(references)
     scores = {"网络": {**translation_scores(answers, references), "sentence_accuracy": exact}}
-    return {"samples": len(references), "scores": {**scores, **valid.baselines()}}
+    return {"samples": len(references), "decoding": decoding, "scores": {**scores, **valid.baselines()}}
 
 
 def draw(translator: Translator, args, text: str, answer: str) -> None:
@@ -158,6 +162,7 @@ def draw(translator: Translator, args, text: str, answer: str) -> None:
 def main(argv: list[str] | None = None) -> int:
     args = parse_args(argv)
     from paddle_notes import runtime
+    from paddle_notes.engine.checkpoint import write_json
     from paddle_notes.errors import UserError
 
     if args.beam < 1:
@@ -173,9 +178,10 @@ def main(argv: list[str] | None = None) -> int:
         if args.json:
             print(json.dumps(result, ensure_ascii=False))
         else:
-            print(f"{result['samples']} 个句对")
+            print(f"{result['samples']} 个句对，{result['decoding']}")
             for name, metrics in result["scores"].items():
                 print(f"{name}：" + " ".join(f"{metric} {value:.4f}" for metric, value in metrics.items()))
+        write_json(Path(args.weights).parent / "translation.json", result)
         return 0
     answers = translator.translate(args.text)
     for text, answer in zip(args.text, answers):

@@ -15,7 +15,7 @@ from paddle_notes.engine.checkpoint import SUFFIXES, split_suffix, write_json
 from paddle_notes.errors import UserError
 
 # 一次运行留下的全部东西；覆盖时只删除这些，别的文件不动。
-FILES = ["config.yml", "train.log", "metrics.jsonl", "summary.json", "curves.png"]
+FILES = ["config.yml", "train.log", "metrics.jsonl", "summary.json", "curves.png", "translation.json"]
 FILES += [name + suffix for name in ("best", "last") for suffix in SUFFIXES]
 VDL = "vdl"
 

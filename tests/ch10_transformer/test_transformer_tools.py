@@ -90,7 +90,16 @@ def test_pairs(tool, output, root, tmp_path):
     result = tool("translate", "--weights", output / "best", "--evaluate", "--beam", "1", "--json")
     assert result.code == 0, result.text
     report = json.loads(result.out)
-    assert report["samples"] == 4
+    assert (report["samples"], report["decoding"]) == (4, "贪心")
+    assert json.loads((output / "translation.json").read_text(encoding="utf-8")) == report
+    page = tmp_path / "docs" / "results.md"
+    page.parent.mkdir()
+    assert tool("results", output, "--out", page).code == 0
+    rows = [line.split(" | ") for line in page.read_text(encoding="utf-8").splitlines() if "贪心" in line]
+    rows += [
+        line.split(" | ") for line in page.read_text(encoding="utf-8").splitlines() if "| 最近邻" in line
+    ]
+    assert [row[3] for row in rows] == [f"{scores['bleu']:.1f}" for scores in report["scores"].values()]
     assert report["scores"]["最近邻检索"] == baseline
     assert set(report["scores"]["网络"]) == {"bleu", "chrf", "sentence_accuracy"}
 
