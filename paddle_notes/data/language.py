@@ -4,7 +4,8 @@
 ``text`` 是任意文本文件；``verse`` 是诗：JSON（每首有 ``paragraphs``，是各行）或文本文件（一行一首，
 或以空行隔开的几行一首），每首之后是结束符。
 
-按先后划分：最后的一部分作验证。字表只由训练部分数出，少见的字是“不认识”。
+按先后划分：最后的一部分作验证；各首诗互不相干，选集又常按体裁、作者排列，先照固定的次序打乱再划分。
+字表只由训练部分数出，少见的字是“不认识”。
 """
 
 from __future__ import annotations
@@ -216,8 +217,8 @@ def load_verse(config) -> tuple[LanguageSet, LanguageSet]:
     if not poems:
         raise UserError(f"{config.path} 里没有诗")
     documents, count = [], 0
-    for poem in poems:
-        document = [*"\n".join(poem), SPECIAL[END]]
+    for index in np.random.default_rng(0).permutation(len(poems)):
+        document = [*"\n".join(poems[index]), SPECIAL[END]]
         count += len(document)
         if config.max_chars is not None and count > config.max_chars:
             break

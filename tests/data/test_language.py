@@ -166,8 +166,20 @@ def test_verse(tmp_path, form):
     else:
         content, name, between = "\n".join("".join(poem) for poem in POEMS) + "\n\n", "a.txt", ""
     train, valid = verse(tmp_path, content, name, valid_fraction=0.3)
-    assert read(train) == "".join(between.join(poem) + "/" for poem in POEMS[:2])
-    assert len(read(valid)) == len(between.join(POEMS[2])) + 1 and read(valid)[-1] == "/"
+    first, second, last = (between.join(poem) for poem in POEMS)
+    assert read(train) in (f"{first}/{last}/", f"{last}/{first}/")  # 次序打乱了，却是固定的
+    assert len(read(valid)) == len(second) + 1 and read(valid)[-1] == "/"
+
+
+def test_verse_is_shuffled_before_it_is_split(tmp_path):
+    """选集按体裁排列：五言在前，七言在后，两部分里的比例应相近。"""
+    content = "\n".join(["一二三四五"] * 200 + ["一二三四五六七"] * 200)
+    train, valid = verse(tmp_path, content, valid_fraction=0.2)
+    for data in (train, valid):
+        lines = read(data).split("/")[:-1]
+        assert 0.35 < sum(len(line) == 7 for line in lines) / len(lines) < 0.65
+    again, _ = verse(tmp_path, content, valid_fraction=0.2, batch_size=7)
+    assert read(again) == read(train)
 
 
 def test_max_chars_keeps_whole_poems(tmp_path):
