@@ -65,6 +65,13 @@ def test_independent_windows_move_every_epoch():
     assert set(seen) - {PAD} == set(range(1, 100))
 
 
+def test_windows_of_an_epoch_start_at_every_phase():
+    """各段平移得不一样多：位置与文字的节律（如每首诗 26 个字）没有固定的关系。"""
+    data = batches(4 * 100 + 1, carry=False)(True)
+    phases = [int(row[0]) % 4 for inputs, _ in data.epoch(3) for row in inputs]
+    assert all(15 < phases.count(phase) < 35 for phase in range(4))
+
+
 # ---------------------------------------------------------------- 文本
 
 
