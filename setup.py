@@ -34,6 +34,7 @@ setup(
         # paddlepaddle 与 paddlepaddle-gpu 的文件互相覆盖，只能装一个。
         "cpu": ["paddlepaddle>=3.3,<4"],
         "gpu": ["paddlepaddle-gpu>=3.3,<4"],  # PyPI 上只到 2.6.2，要从飞桨自己的源安装，见 README
+        "onnx": ["paddle2onnx>=2.1,<3", "onnxruntime>=1.18"],  # tools/export.py --onnx
         "test": [
             "pytest>=8",
             "cogapp>=3.4",  # 文档中的代码与源文件保持一致

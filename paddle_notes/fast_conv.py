@@ -99,3 +99,10 @@ def speed_up(model: nn.Layer) -> None:
             and len(layer._updated_padding) == 2
         ):
             layer.forward = partial(forward, layer)
+
+
+def slow_down(model: nn.Layer) -> None:
+    """撤销 :func:`speed_up`：导出的图里应是普通的卷积，由推理库自己去优化。"""
+    for layer in model.sublayers(include_self=True):
+        if isinstance(layer, nn.Conv2D):
+            layer.__dict__.pop("forward", None)
