@@ -2,7 +2,7 @@
 
     python tools/translate.py --weights output/transformer_dates/best --text "二〇二四年六月六日"
     python tools/translate.py --weights output/transformer_en_zh/best --text "How are you?" --beam 1
-    python tools/translate.py --weights output/transformer_dates/best --text 六月六日 --attention a.png
+    python tools/translate.py --weights output/transformer_dates/best --text 2024年六月六日 --attention a.png
     python tools/translate.py --weights output/transformer_en_zh/best --evaluate
 
 --evaluate 在训练它的那份验证数据上算 BLEU 与 chrF，并与最近邻检索并列，另存为检查点旁边的 translation.json。
@@ -72,8 +72,11 @@ class Translator:
 
     def write(self, ids) -> str:
         """目标句的编号 → 文字。"""
-        between = "" if self.info["target_tokenizer"] == "char" else " "
-        return between.join(self.targets.decode(ids))
+        return self.join(self.targets.decode(ids))
+
+    def join(self, tokens: list[str]) -> str:
+        """目标句的词元接成一句。"""
+        return ("" if self.info["target_tokenizer"] == "char" else " ").join(tokens)
 
     def translate(self, texts: list[str]) -> list[str]:
         """各句的译文。"""
@@ -121,6 +124,7 @@ def evaluate(translator: Translator, args) -> dict:
     from paddle_notes.config import load_config
     from paddle_notes.data import build_data
     from paddle_notes.data.pairs import translation_scores
+    from paddle_notes.data.vocabulary import tokenize
     from paddle_notes.errors import UserError
 
     config = load_config(Path(args.weights).parent / "config.yml", args.override)
@@ -133,7 +137,9 @@ def evaluate(translator: Translator, args) -> dict:
         decoding = f"采样，温度 {args.temperature:g}"
     else:
         decoding = "贪心" if args.beam == 1 else f"束搜索，宽 {args.beam}"
-    exact = sum(map(str.__eq__, answers, references)) / len(references)
+    how = translator.info["target_tokenizer"]
+    # 译文由词元拼成，没有多余的空白，参考译文也照此拼一遍再比
+    exact = sum(a == translator.join(tokenize(b, how)) for a, b in zip(answers, references)) / len(references)
     scores = {"网络": {**translation_scores(answers, references), "sentence_accuracy": exact}}
     return {"samples": len(references), "decoding": decoding, "scores": {**scores, **valid.baselines()}}
 
@@ -148,7 +154,7 @@ def draw(translator: Translator, args, text: str, answer: str) -> None:
         print("没有找到中文字体，图上的汉字会缺（Linux 可安装 fonts-noto-cjk 或 fonts-wqy-microhei）")
     if args.attention is not None:
         args.attention.parent.mkdir(parents=True, exist_ok=True)
-        draw_heads(*maps["cross"]).savefig(args.attention, dpi=100)
+        draw_heads(*maps["cross"]).savefig(args.attention, dpi=100, format="png")
         print(f"注意力的图：{args.attention}")
     if args.vdl is not None:
         from visualdl import LogWriter
@@ -171,6 +177,10 @@ def main(argv: list[str] | None = None) -> int:
         raise UserError(f"--temperature 应大于 0，得到 {args.temperature}；要最可能的词请去掉它")
     if args.seed < 0:
         raise UserError(f"--seed 不应小于 0，得到 {args.seed}")
+    if args.evaluate and (args.attention is not None or args.vdl is not None):
+        raise UserError("--attention 与 --vdl 画的是 --text 的第一句，不能与 --evaluate 合用")
+    if args.override and not args.evaluate:
+        raise UserError("-o 只用来改 --evaluate 的数据；翻译 --text 不需要数据，请去掉它")
     runtime.prepare(args.device)
     translator = Translator(args.weights, args)
     if args.evaluate:

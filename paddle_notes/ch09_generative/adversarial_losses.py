@@ -4,7 +4,7 @@
 *Improved Techniques for Training GANs*, 2016。
 
 判别器给出 logits r（真图像）与 s（样本），各 (N,)；D = σ(logit)，σ(t) = 1/(1 + e⁻ᵗ)。
-全部写成 softplus(t) = ln(1 + eᵗ)，而不是先求 σ 再取对数：logit 是 −40 时 1 − σ(40) 已舍入成 0，
+全部写成 softplus(t) = ln(1 + eᵗ)，而不是先求 σ 再取对数：logit 是 40 时 1 − σ(40) 已舍入成 0，
 对数就成了 −∞，softplus 却还准。
 """
 

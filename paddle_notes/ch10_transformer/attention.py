@@ -2,8 +2,8 @@
 
 论文：Vaswani 等, *Attention Is All You Need*, 2017，第 3.2 节。
 
-想法：查一本字典。每个位置有一个键 k 与一个值 v；拿查询 q 与各个键比较，越像的，它的值占的份量越大，
-结果是各个值的加权平均。比较用内积，份量用 softmax，于是处处可导。
+想法：查一本字典。每个位置有一个键 k 与一个值 v；拿查询 q 与各个键比较，越像的，它的值的注意力权重越大，
+结果是各个值的加权平均。比较用内积，权重用 softmax，于是处处可导。
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ def softmax(scores: np.ndarray) -> np.ndarray:
 
 
 def attention_weights(q: np.ndarray, k: np.ndarray, mask: np.ndarray | None = None) -> np.ndarray:
-    """每个查询看各个键的份量：q (…, Tq, d_k)、k (…, Tk, d_k) → (…, Tq, Tk)，每行的和是 1。"""
+    """每个查询看各个键的注意力权重：q (…, Tq, d_k)、k (…, Tk, d_k) → (…, Tq, Tk)，每行的和是 1。"""
     d_k = q.shape[-1]
     # S = Q·Kᵀ / √d_k
     scores = q @ np.swapaxes(k, -1, -2) / np.sqrt(d_k)

@@ -2,7 +2,7 @@
 
 论文：Vaswani 等, *Attention Is All You Need*, 2017，附录里的图。
 
-一行是一个查询，颜色深浅是它看各个键的份量，每行的和是 1。份量说明信息从哪里来，
+一行是一个查询，颜色深浅是它看各个键的注意力权重，每行的和是 1。注意力权重说明信息从哪里来，
 不等于“网络因为它才这样回答”：值的大小、残差与别的层也起作用。
 """
 
@@ -34,7 +34,7 @@ def draw_heads(layers: Sequence[np.ndarray], rows: Sequence[str], columns: Seque
             axes.set_yticks(range(len(rows)), [visible(token) for token in rows], fontsize=8)
             if max(map(len, columns)) > 2:  # 英文的词：竖着写
                 axes.tick_params(axis="x", rotation=90)
-    figure.colorbar(image, ax=panels, shrink=0.6, label=label("份量", "weight"))
+    figure.colorbar(image, ax=panels, shrink=0.6, label=label("注意力权重", "weight"))
     return figure
 
 

@@ -72,7 +72,7 @@ class GPT(nn.Layer):
         if total > self.max_length:
             raise ValueError(
                 f"GPT 至多看 {self.max_length} 个字，得到 {total} 个；"
-                "请设 data.carry=false，并使 model.max_length 不小于 data.length"
+                "请截短文字，或用更大的 max_length 另造一个网络"
             )
         x = self.embedding(tokens) + self.positions(paddle.arange(past, total))  # (N, T, d)
         x = self.dropout(x)

@@ -205,7 +205,7 @@ class Transformer(nn.Layer):
 
 
 # 论文表 3 的两个网络；37,000 个共用的词元时的参数个数写在行尾。
-transformer_base = Transformer  # 63,082,496
+transformer_base = partial(Transformer, share_embeddings=True)  # 63,082,496
 transformer_big = partial(
-    Transformer, d_model=1024, num_heads=16, dim_feedforward=4096, dropout=0.3
+    transformer_base, d_model=1024, num_heads=16, dim_feedforward=4096, dropout=0.3
 )  # 214,245,376

@@ -195,7 +195,10 @@ TOKENIZERS = ("word", "char")  # 英文按词，中文按字
 
 
 def read_pairs(path: Path) -> list[tuple[str, str]]:
-    """文件里的各对句子；空行不要，没有制表符的行是错误。"""
+    """文件里的各对句子；空行不要，没有制表符的行是错误。
+
+    一行是 英文、中文、其余不用的列，或 Tatoeba 网站导出的 编号、英文、编号、中文。
+    """
     pairs = []
     for number, line in enumerate(read_text(path).split("\n"), start=1):
         if not line.strip():
@@ -203,6 +206,8 @@ def read_pairs(path: Path) -> list[tuple[str, str]]:
         columns = [column.strip() for column in line.split("\t")]
         if len(columns) < 2:
             raise UserError(f"{path} 第 {number} 行没有制表符；每行应是“英文、制表符、中文”，其余列不用")
+        if len(columns) >= 4 and columns[0].isdigit() and columns[2].isdigit():
+            columns = columns[1::2]
         pairs.append((columns[0], columns[1]))
     if not pairs:
         raise UserError(f"{path} 里没有句对")

@@ -4,7 +4,7 @@
 （:class:`Judge`，在真的训练图像上学过分类）来看生成的样本，得到四个数：
 
 - confidence：它对每个样本最大的类别概率，取平均；样本像某个数字时接近 1；
-- classes：样本中出现了几类，占 1 % 以上才算；
+- classes：样本中出现了几类，不到平均份额的十分之一（十类时是 1 %）不算；
 - largest_share：最多的一类占几成；模式坍塌时接近 1；
 - frechet：真、假图像在它的特征空间里的 Fréchet 距离，越小越好，据此挑最好的检查点。
 
@@ -25,12 +25,13 @@ from paddle import Tensor, nn
 
 from paddle_notes.engine.logs import logger
 from paddle_notes.engine.tasks import Metrics, Task
+from paddle_notes.errors import UserError
 from paddle_notes.runtime import seed_everything
 
 JUDGE_EPOCHS, JUDGE_STEPS = 8, 1000  # 评判网络训练几轮，至多几步；再多，它的把握就超过准确率了
 NUM_REFERENCE = 10_000  # 至多用多少张训练图像的特征代表“真”的分布
 NUM_PICTURES = 64  # 每次评估画几个样本
-MIN_SHARE = 0.01  # 一类至少占这么多才算出现
+MIN_SHARE = 0.1  # 一类至少占平均份额的这么多才算出现：十类时是 1 %
 
 
 # ---------------------------------------------------------------- 评判网络
@@ -150,15 +151,19 @@ class Adversarial(Task):
         self.form = loss
         self.label_smoothing = label_smoothing
         preprocess = info["preprocess"]
-        self.mean = np.array(preprocess["mean"], "float32").reshape(-1, 1, 1)
-        self.std = np.array(preprocess["std"], "float32").reshape(-1, 1, 1)
+        mean, std = (np.array(preprocess[key], "float32").reshape(-1, 1, 1) for key in ("mean", "std"))
+        self.scale, self.shift = paddle.to_tensor(2 * std), paddle.to_tensor(2 * mean - 1)
         self.start_epoch()
 
     def to_tanh_range(self, images: Tensor) -> Tensor:
         """数据给出的图像 (x/255 − mean)/std 换算到 [−1, 1]，与生成器的 tanh 一致。"""
-        return images * paddle.to_tensor(2 * self.std) + paddle.to_tensor(2 * self.mean - 1)
+        return images * self.scale + self.shift
 
     def parameters(self, model: nn.Layer) -> dict[str, list]:
+        if not hasattr(model, "discriminator"):
+            raise UserError(
+                "这个网络没有判别器，不能用 task.name=adversarial；请换成 gan、dcgan，或改 task.name"
+            )
         return {
             "discriminator": model.discriminator.parameters(),
             "generator": model.generator.parameters(),
@@ -204,15 +209,20 @@ class Adversarial(Task):
     def summarize(self, means: dict[str, float]) -> dict[str, float]:
         if not self.features:  # 训练时的记录
             return means
-        probabilities = np.concatenate(self.probabilities)  # (N, K)
+        probabilities, features = np.concatenate(self.probabilities), np.concatenate(self.features)
+        if len(features) < 2 or not np.isfinite(features).all():
+            raise UserError(
+                f"没法评判生成的 {len(features)} 个样本：至少要两个，而且都是有限的数；"
+                "请加大验证数据，或减小 optimizer.lr 从上一个检查点 --resume"
+            )
         num_classes = probabilities.shape[1]
         shares = np.bincount(probabilities.argmax(1), minlength=num_classes) / len(probabilities)
         metrics = {
             **means,
             "confidence": float(probabilities.max(1).mean()),
-            "classes": int((shares >= MIN_SHARE).sum()),
+            "classes": int((shares >= MIN_SHARE / num_classes).sum()),
             "largest_share": float(shares.max()),
-            "frechet": frechet_distance(np.concatenate(self.features), self.reference),
+            "frechet": frechet_distance(features, self.reference),
         }
         for problem in find_problems(metrics, num_classes):
             logger.warning(problem)

@@ -136,7 +136,7 @@ def read_state(path: str | Path) -> dict:
 def read_description(path: str | Path) -> tuple[dict, dict]:
     """造网络的选项（含 name）与数据的说明，预测与生成由它们重造网络；没有时抛 :class:`UserError`。"""
     state = read_state(path)
-    if not {"model", "data"} <= state.keys():
+    if not {"model", "data"} <= state.keys() or "kind" not in state["data"]:
         raise UserError(f"{path}.json 里没有网络与数据的说明，请用 tools/train.py 存下的检查点")
     return state["model"], state["data"]
 

@@ -34,7 +34,9 @@ class Task:
         self.info = info
 
     def parameters(self, model: nn.Layer) -> dict[str, list]:
-        """各部分的参数，每部分有一个优化器。多数网络只有一部分。"""
+        """各部分的参数，每部分有一个优化器。多数网络只有一部分。网络不合任务时抛 :class:`UserError`。"""
+        if hasattr(model, "discriminator"):
+            raise UserError("这是生成对抗网络；请用 task.name=adversarial")
         return {"model": model.parameters()}
 
     def prepare(self, train_data) -> None:

@@ -113,7 +113,7 @@ def test_long_text_is_the_same_with_and_without_cache():
 
 def test_too_long():
     model = build(max_length=6)
-    with pytest.raises(ValueError, match=r"GPT 至多看 6 个字，得到 7 个；请设 data.carry=false"):
+    with pytest.raises(ValueError, match=r"GPT 至多看 6 个字，得到 7 个；请截短文字"):
         model(paddle.ones([1, 7], "int64"))
     _, state = model(paddle.ones([1, 4], "int64"))
     with pytest.raises(ValueError, match="得到 7 个"):

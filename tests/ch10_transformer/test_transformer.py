@@ -129,7 +129,7 @@ def test_parameters_of_the_paper(builder, d, f, count):
     decoder_layer = 2 * attention_size(d) + feed_forward_size(d, f) + 3 * 2 * d
     assert 37_000 * d + 6 * encoder_layer + 6 * decoder_layer == count
     with paddle.LazyGuard():
-        model = builder(37_000, 37_000, share_embeddings=True)
+        model = builder(37_000, 37_000)
     assert count_parameters(model) == count
     assert count_parameters(model.encoder[0]) == encoder_layer
     assert count_parameters(model.decoder[0]) == decoder_layer

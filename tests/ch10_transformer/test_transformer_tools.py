@@ -65,6 +65,8 @@ def test_bad_requests(tool, dates):
         (["--text", "一", "--beam", "0"], "--beam 应为正整数，得到 0"),
         (["--text", "一", "--temperature", "0"], "--temperature 应大于 0"),
         (["--evaluate", "-o", "data.name=pairs"], "data.path"),
+        (["--evaluate", "--attention", "a.png"], "不能与 --evaluate 合用"),
+        (["--text", "一", "-o", "data.num_valid=3"], "-o 只用来改 --evaluate 的数据"),
     ]
     for options, message in cases:
         result = tool("translate", "--weights", dates, *options)

@@ -190,6 +190,13 @@ def test_reads_pairs(write, encoding, tmp_path):
     assert sorted([*train.pairs, *valid.pairs]) == sorted(SENTENCES)
 
 
+def test_reads_the_export_of_tatoeba(tmp_path):
+    """四列：编号、英文、编号、中文。英文恰是数字的普通两列不会认错。"""
+    path = tmp_path / "pairs.tsv"
+    path.write_text("12\tHello.\t345\t你好。\n13\tBye.\t346\t再见。\n1998\t一九九八\n", encoding="utf-8")
+    assert pairs.read_pairs(path) == [("Hello.", "你好。"), ("Bye.", "再见。"), ("1998", "一九九八")]
+
+
 def test_split_shares_no_english_sentence(write):
     """40 个英文句子，各有三种写法、三个译文：同一句的三对总在同一份里，两份都有。"""
     forms = ("I have {} cats.", "i have {} cats!", "I have  {} cats")

@@ -27,6 +27,7 @@ from paddle_notes.engine.evaluate import evaluate, to_tensors
 from paddle_notes.engine.interrupt import Interrupted
 from paddle_notes.engine.tasks import build_task
 from paddle_notes.engine.trainer import Trainer
+from paddle_notes.errors import UserError
 from paddle_notes.runtime import seed_everything
 
 
@@ -217,6 +218,35 @@ def test_summary_of_the_judged_samples(tiny_data):
     assert found["largest_share"] == pytest.approx(60 / 101)
     mean, variance = task.reference.mean(0), task.reference.var(0, ddof=1)
     assert found["frechet"] == pytest.approx((mean**2).sum() + variance.sum(), rel=1e-9)
+
+
+def test_a_hundred_classes_can_all_appear(tiny_data):
+    """类别多了，每一类的份额小：均匀的样本应当算全部出现。"""
+    task = make_task(tiny_data[0])
+    task.reference = np.random.default_rng(0).standard_normal((50, 3))
+    task.features, task.probabilities = [np.zeros((200, 3))], [np.tile(np.eye(100), (2, 1))]
+    assert task.summarize({"loss": 1.0, "accuracy_real": 0.6, "accuracy_fake": 0.7})["classes"] == 100
+
+
+@pytest.mark.parametrize("features", [np.full((9, 3), np.nan), np.zeros((1, 3))])
+def test_samples_that_cannot_be_judged(features, tiny_data):
+    task = make_task(tiny_data[0])
+    task.reference = np.random.default_rng(0).standard_normal((50, 3))
+    task.features, task.probabilities = [features], [np.eye(10)[: len(features)]]
+    with pytest.raises(UserError, match=f"没法评判生成的 {len(features)} 个样本.*--resume"):
+        task.summarize({"loss": 1.0})
+
+
+def test_network_and_task_must_fit(tool, root, output):
+    """没有判别器的网络不能对抗，生成对抗网络不能分类：都是一句话。"""
+    for config, name, message in (
+        ("lenet", "adversarial", "这个网络没有判别器"),
+        ("gan", "classification", "请用 task.name=adversarial"),
+    ):
+        path = root / "configs" / f"{config}.yml"
+        options = ["expect=null", f"task.name={name}", f"output_dir={output}"]
+        result = tool("train", "-c", path, "--dry_run", "-o", *options)
+        assert result.code == 2 and message in result.err and "Traceback" not in result.text
 
 
 HEALTHY = {"classes": 10, "largest_share": 0.25, "accuracy_real": 0.99, "accuracy_fake": 0.9}
