@@ -8,6 +8,8 @@ import os
 import pickle
 import shlex
 import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -577,3 +579,11 @@ def test_resume_falls_back_to_best(load_tool, tmp_path):
 def test_expect_names_a_metric_of_the_task(tool, output):
     result = tool("train", "-c", LENET, "--dry_run", "-o", "expect.metric=f1", f"output_dir={output}")
     assert result.code == 2 and "expect.metric 应为 accuracy" in result.err
+
+
+@pytest.mark.skipif(os.name == "nt", reason="管道的另一头用的是 head")
+def test_a_closed_pipe_is_no_error(root):
+    """``… | head -1``：head 读够了就走，不是错误。"""
+    command = f"{shlex.quote(sys.executable)} tools/summary.py --model densenet121 | head -1"
+    done = subprocess.run(command, shell=True, cwd=root, capture_output=True, text=True, encoding="utf-8")
+    assert done.stdout == "输入 [1, 3, 224, 224]\n" and "错误" not in done.stderr

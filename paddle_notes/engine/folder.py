@@ -15,9 +15,10 @@ from paddle_notes.engine.checkpoint import SUFFIXES, split_suffix, write_json
 from paddle_notes.errors import UserError
 
 # 一次运行留下的全部东西；覆盖时只删除这些，别的文件不动。
-FILES = ["config.yml", "train.log", "metrics.jsonl", "summary.json", "curves.png", "translation.json"]
+FILES = ["config.yml", "train.log", "metrics.jsonl", "summary.json", "curves.png"]
 FILES += [name + suffix for name in ("best", "last") for suffix in SUFFIXES]
 VDL = "vdl"
+LATER = ["translation.json"]  # 训练之后的工具写在旁边的
 
 _STATUS = {
     "running": "未完成",
@@ -72,7 +73,7 @@ def claim_folder(
 
 def clear_folder(folder: Path) -> None:
     """删除上一次运行留下的东西，别的文件不动。"""
-    for name in FILES:
+    for name in FILES + LATER:
         (folder / name).unlink(missing_ok=True)
     for name in (VDL, "pictures"):
         shutil.rmtree(folder / name, ignore_errors=True)

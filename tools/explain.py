@@ -1,0 +1,109 @@
+"""网络看的是图像的哪里：显著图、遮挡图，与每个像素只改一点就认错的对抗样本。
+
+    python tools/explain.py --weights output/lenet/best --image explain.png
+    python tools/explain.py --weights output/lenet/best --input photos/ --levels 8 --image explain.png
+
+不写 --input 时用验证数据，另报告全部验证图像的对抗样本上的准确率；数据由检查点旁边的 config.yml 说明。
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from paddle_notes import cli
+
+NUM_ROWS = 4  # 画几张
+
+
+def parse_args(argv: list[str] | None):
+    parser = cli.Parser(prog="explain.py", description=__doc__)
+    parser.add_argument("--weights", required=True, metavar="PATH", help="检查点，如 output/lenet/best")
+    parser.add_argument("--image", type=Path, required=True, metavar="PNG", help="图画在这里")
+    parser.add_argument("--input", type=Path, metavar="FILE|FOLDER", help="图像文件，或装着图像的文件夹")
+    parser.add_argument(
+        "--levels", type=int, default=32, metavar="N", help="对抗样本的每个像素改几级（共 256 级），默认 32"
+    )
+    parser.add_argument("--device", default="auto", metavar="DEVICE", help="auto、cpu、gpu 或 gpu:N")
+    return parser.parse_args(argv)
+
+
+def read_files(path: Path, preprocess):
+    """文件或文件夹里的前几张图像 (N, C, H, W) uint8。"""
+    import numpy as np
+
+    from paddle_notes.errors import UserError
+
+    if not path.exists():
+        raise UserError(f"找不到 {path}；--input 应是图像文件或文件夹")
+    files = sorted(file for file in path.iterdir() if file.is_file()) if path.is_dir() else [path]
+    if not files:
+        raise UserError(f"文件夹 {path} 里没有文件")
+    return np.stack([preprocess.read(file) for file in files[:NUM_ROWS]])
+
+
+def report(model, data, preprocess, levels: int) -> None:
+    """全部验证图像上，原图与对抗样本的准确率。"""
+    import numpy as np
+    import paddle
+
+    from paddle_notes.analysis.explain import fast_gradient_sign
+
+    mean, std = (
+        np.array(values, "float32").reshape(-1, 1, 1) for values in (preprocess.mean, preprocess.std)
+    )
+    low, high, epsilon = (
+        paddle.to_tensor(one) for one in (-mean / std, (1 - mean) / std, levels / 255 / std)
+    )
+    right = [0, 0]
+    for arrays in data.epoch():
+        images, labels = map(paddle.to_tensor, arrays)
+        moved = fast_gradient_sign(model, images, labels, epsilon)
+        for i, x in enumerate((images, paddle.minimum(paddle.maximum(moved, low), high))):
+            with paddle.no_grad():
+                right[i] += int((model(x).argmax(-1) == labels).sum())
+    before, after = (count / data.num_samples for count in right)
+    print(f"{data.num_samples} 张验证图像：准确率 {before:.1%}；每个像素改 {levels} 级之后 {after:.1%}")
+
+
+def main(argv: list[str] | None = None) -> int:
+    args = parse_args(argv)
+    from paddle_notes import models, runtime
+    from paddle_notes.errors import UserError
+
+    if not 0 <= args.levels < 256:
+        raise UserError(f"--levels 应在 0 与 255 之间，得到 {args.levels}")
+    runtime.prepare(args.device)
+
+    import numpy as np
+
+    from paddle_notes.analysis.explain import draw, explain
+    from paddle_notes.config import load_config
+    from paddle_notes.data import build_data
+    from paddle_notes.data.images import Preprocess
+    from paddle_notes.engine.checkpoint import load_weights, read_description
+
+    options, info = read_description(args.weights)
+    model = models.build(**options)
+    if info["kind"] != "image" or hasattr(model, "generator"):
+        raise UserError(f"{args.weights} 不是图像分类的检查点，这些图只用于图像分类")
+    load_weights(model, args.weights)
+    model.eval()
+    preprocess = Preprocess(**info["preprocess"])
+    if args.input is not None:
+        images = read_files(args.input, preprocess)
+    else:
+        file = Path(args.weights).parent / "config.yml"
+        if not file.is_file():
+            raise UserError(f"找不到 {file}，不知道用什么数据；请用 --input 给出图像")
+        config = load_config(file)
+        _, data = build_data(config.data, config.seed)
+        report(model, data, preprocess, args.levels)
+        chosen = np.linspace(0, data.num_samples - 1, NUM_ROWS).astype(int)  # 各类的都有
+        images, _ = data.dataset[chosen]
+    draw(explain(model, images, preprocess, args.levels), info["class_names"], args.image)
+    print(args.image)
+    return 0
+
+
+if __name__ == "__main__":
+    cli.run(main)
