@@ -105,6 +105,7 @@ def run(main: Callable[[list[str] | None], int | None]) -> NoReturn:
             stream.reconfigure(errors="replace")
     try:
         code = main(None)
+        sys.stdout.flush()
     except BrokenPipeError:  # 输出接到 head 一类的命令，它已读够
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(0)
