@@ -127,7 +127,7 @@ def draw(found: Explanation, class_names: list[str], picture: Path) -> None:
         titles = (
             f"{class_names[found.classes[i]]} {found.probabilities[i]:.1%}",
             label("显著图", "saliency"),
-            label("遮挡图", "occlusion"),
+            label("遮挡，至多降 ", "occlusion, drop ") + f"{found.occlusion[i].max():.1%}",
             f"{class_names[found.fooled[i]]} {found.fooled_probabilities[i]:.1%}",
         )
         for axes, image, title in zip(row, pictures, titles):
