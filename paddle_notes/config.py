@@ -135,7 +135,9 @@ class LanguageData(Section):
 
     name: Literal["newspaper", "text", "verse"] = Field(description="数据集的名字")
     path: str | None = Field(None, description="text 的 UTF-8 文本文件，或 verse 的 JSON、文本文件")
-    length: int = Field(64, gt=0, description="一段的字符数：循环网络截断反向传播的长度，也是 GPT 至多看多少个字")
+    length: int = Field(
+        64, gt=0, description="一段的字符数：循环网络截断反向传播的长度，也是 GPT 至多看多少个字"
+    )
     carry: bool = Field(True, description="相邻两批是否首尾相接，供循环网络接着用上一批的状态；GPT 用 false")
     max_chars: int | None = Field(None, gt=100, description="只用文本开头的多少个字符；不写则全用")
     min_count: int = Field(2, gt=0, description="训练部分里至少出现几次才进字表")

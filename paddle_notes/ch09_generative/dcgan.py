@@ -35,6 +35,8 @@ import itertools
 
 from paddle import Tensor, nn
 
+from .averaging import AveragedGenerator
+
 
 def num_stages(image_size: int) -> int:
     """边长 4·2ⁿ 的 n，即放大（或缩小）几次；不是这样的边长时抛 ValueError。"""
@@ -105,7 +107,7 @@ def downsample(in_channels: int, out_channels: int, bias: bool = False) -> nn.Co
     return nn.Conv2D(in_channels, out_channels, 5, stride=2, padding=2, bias_attr=None if bias else False)
 
 
-class DCGAN(nn.Layer):
+class DCGAN(AveragedGenerator):
     """一个生成器与一个判别器，都由卷积堆成。
 
     参数：
@@ -113,16 +115,23 @@ class DCGAN(nn.Layer):
         image_size: 图像边长 s（像素），为 8、16、32、64……
         latent_size: 噪声的维数，论文为 100。
         base_width: 边长最大的特征图的通道数 w，论文为 128；边长每减半，通道数加倍。
+        average_decay: 生成器参数的滑动平均每步保留旧值的比例，0 为不平均；论文没有。
     """
 
     def __init__(
-        self, in_channels: int = 3, image_size: int = 64, latent_size: int = 100, base_width: int = 128
+        self,
+        in_channels: int = 3,
+        image_size: int = 64,
+        latent_size: int = 100,
+        base_width: int = 128,
+        average_decay: float = 0.0,
     ):
         super().__init__()
         self.latent_size = latent_size
         self.generator = Generator(in_channels, image_size, latent_size, base_width)
         self.discriminator = Discriminator(in_channels, image_size, base_width)
         self.reset_parameters()
+        self.start_average(average_decay)
 
     def reset_parameters(self) -> None:
         """权重取 N(0, 0.02²)，批量归一化的 γ 取 N(1, 0.02²)，偏置为 0。"""
@@ -133,10 +142,6 @@ class DCGAN(nn.Layer):
                     nn.initializer.Constant(0.0)(layer.bias)
             elif isinstance(layer, nn.BatchNorm2D):
                 nn.initializer.Normal(1.0, 0.02)(layer.weight)
-
-    def generate(self, noise: Tensor) -> Tensor:
-        """噪声 (N, latent_size) → 图像 (N, C, s, s)，值在 (−1, 1) 之间。"""
-        return self.generator(noise)
 
     def forward(self, images: Tensor) -> Tensor:
         """值在 [−1, 1] 之间的图像 (N, C, s, s) → 判别器的 logits (N,)。"""

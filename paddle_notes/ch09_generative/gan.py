@@ -30,6 +30,8 @@ from __future__ import annotations
 
 from paddle import Tensor, nn
 
+from .averaging import AveragedGenerator
+
 
 class Generator(nn.Layer):
     """噪声 (N, latent_size) → 图像 (N, C, s, s)，值在 (−1, 1) 之间。"""
@@ -72,7 +74,7 @@ class Discriminator(nn.Layer):
         return self.layers(images).squeeze(-1)  # (N, 1) → (N,)
 
 
-class GAN(nn.Layer):
+class GAN(AveragedGenerator):
     """一个生成器与一个判别器，都是多层感知机。
 
     激活用 LeakyReLU(0.2)：生成器的梯度全由判别器传来，负的一半也要让它通过。
@@ -83,6 +85,7 @@ class GAN(nn.Layer):
         latent_size: 噪声的维数。
         hidden_size: 隐藏层的宽度 h；较宽的一层是 2h。
         dropout: 判别器隐藏层之后的丢弃概率，使它不能只靠记住训练图像取胜。
+        average_decay: 生成器参数的滑动平均每步保留旧值的比例，0 为不平均；论文没有。
     """
 
     def __init__(
@@ -92,15 +95,13 @@ class GAN(nn.Layer):
         latent_size: int = 100,
         hidden_size: int = 256,
         dropout: float = 0.3,
+        average_decay: float = 0.0,
     ):
         super().__init__()
         self.latent_size = latent_size
         self.generator = Generator(in_channels, image_size, latent_size, hidden_size)
         self.discriminator = Discriminator(in_channels, image_size, hidden_size, dropout)
-
-    def generate(self, noise: Tensor) -> Tensor:
-        """噪声 (N, latent_size) → 图像 (N, C, s, s)，值在 (−1, 1) 之间。"""
-        return self.generator(noise)
+        self.start_average(average_decay)
 
     def forward(self, images: Tensor) -> Tensor:
         """值在 [−1, 1] 之间的图像 (N, C, s, s) → 判别器的 logits (N,)。"""

@@ -131,7 +131,8 @@ class Adversarial(Task):
     """生成对抗。一批是 (图像, 标签)，标签只用来训练评判网络。
 
     网络是 ``model(图像) -> logits (N,)``（判别器）与 ``model.generate(噪声) -> 图像``，有两部分参数
-    ``model.discriminator`` 与 ``model.generator``，各有一个优化器；图像的值都在 [−1, 1] 之间，
+    ``model.discriminator`` 与 ``model.generator``，各有一个优化器；``model.update_average()`` 在每批之后
+    更新推理时用的滑动平均；图像的值都在 [−1, 1] 之间，
     数据的归一化在这里换算过来。
 
     评判网络在 :meth:`prepare` 里由固定的种子训练，不存进检查点：继续训练与另外评估时重新训练，
@@ -254,6 +255,7 @@ class Adversarial(Task):
         yield "discriminator", *self.discriminator_loss(model(real), model(fake.detach()))
         # 生成器：同一批样本，由刚更新过的判别器来看
         yield "generator", self.generator_loss(model(fake)), {}
+        model.update_average()  # 训练循环更新完生成器，回到这里
 
     def loss(self, model: nn.Layer, batch: tuple[Tensor, ...]) -> tuple[Tensor, Metrics]:
         """评估：生成与这批真图像同样多的样本，噪声每次评估都相同。返回生成器的损失。"""

@@ -46,7 +46,7 @@ def signature(model: nn.Layer, info: dict) -> tuple[nn.Layer, list[Input]]:
     """要导出哪一部分，它有哪些输入。``info`` 是检查点里数据的说明。"""
     kind, facts = info["kind"], info["facts"]
     if kind == "image" and hasattr(model, "generator"):
-        return model.generator, [Input("noise", [None, model.latent_size], "float32")]
+        return model.average, [Input("noise", [None, model.latent_size], "float32")]
     if kind == "image":
         size = facts["image_size"]
         return model, [Input("images", [None, facts["in_channels"], size, size], "float32")]

@@ -100,7 +100,10 @@ def test_rules_of_the_paper():
     slopes = {layer._negative_slope for layer in model.sublayers() if isinstance(layer, nn.LeakyReLU)}
     assert slopes == {0.2}
     convolutions = [
-        layer for layer in model.sublayers() if isinstance(layer, (nn.Conv2D, nn.Conv2DTranspose))
+        layer
+        for part in (model.generator, model.discriminator)
+        for layer in part.sublayers()
+        if isinstance(layer, (nn.Conv2D, nn.Conv2DTranspose))
     ]
     assert all(layer.weight.shape[2:] == [5, 5] for layer in convolutions)
     with_bias = [layer for layer in convolutions if layer.bias is not None]

@@ -162,7 +162,8 @@ def test_each_update_moves_one_part(tiny_data):
     parts = task.parameters(model)
     assert set(parts) == {"discriminator", "generator"}
     names = [parameter.name for part in parts.values() for parameter in part]
-    assert len(names) == len(set(names)) == len(model.parameters())
+    # 滑动平均的一份不由梯度更新
+    assert len(names) == len(set(names)) == len(model.parameters()) - len(model.average.parameters())
     generator, discriminator = (
         [parameter for parameter in parts[part] if not parameter.stop_gradient]  # 滑动均值与方差没有梯度
         for part in ("generator", "discriminator")
