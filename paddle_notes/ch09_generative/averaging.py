@@ -22,10 +22,14 @@ class AveragedGenerator(nn.Layer):
     """
 
     def start_average(self, decay: float) -> None:
-        """``decay`` 是每步保留旧值的比例 β，相当于平均最近约 1/(1 − β) 步；0 就是不平均。"""
+        """``decay`` 是每步保留旧值的比例 β，相当于平均最近约 1/(1 − β) 步；0 就是不平均。
+
+        开头走过的步数还少，β 取得小些：β_t = min(β, t/(t + 9))，免得很久都在平均没学会时的参数。
+        """
         if not 0 <= decay < 1:
             raise ValueError(f"model.average_decay 应在 0 与 1 之间（不含 1），得到 {decay}")
         self.average_decay = decay
+        self.register_buffer("num_updates", paddle.zeros([]))  # t，存进检查点
         self.average = copy.deepcopy(self.generator)
         for parameter in self.average.parameters():
             parameter.stop_gradient = True  # 不由梯度更新，也不算可训练参数
@@ -33,9 +37,11 @@ class AveragedGenerator(nn.Layer):
     @paddle.no_grad()
     def update_average(self) -> None:
         """生成器更新一步之后调用：a ← β·a + (1 − β)·g，批量归一化的滑动统计量也一样。"""
-        pairs = zip(self.average.state_dict().values(), self.generator.state_dict().values())
-        for a, g in pairs:
-            a.lerp_(g, 1 - self.average_decay)  # a + (1 − β)(g − a)
+        self.num_updates.add_(paddle.ones([]))
+        warm = self.num_updates / (self.num_updates + 9)
+        weight = 1 - paddle.clip(warm, max=self.average_decay)  # 留在设备上，不读出来
+        for a, g in zip(self.average.state_dict().values(), self.generator.state_dict().values()):
+            a.lerp_(g, weight)  # a + (1 − β_t)(g − a)
 
     def generate(self, noise: Tensor) -> Tensor:
         """噪声 (N, latent_size) → 图像 (N, C, s, s)，值在 (−1, 1) 之间。"""

@@ -43,18 +43,20 @@ def test_starts_as_the_generator_and_is_not_trained(name):
 @pytest.mark.parametrize("name", SIZES)
 @pytest.mark.parametrize("decay", [0.0, 0.75])
 def test_update_by_hand(name, decay):
-    """a ← β·a + (1 − β)·g，批量归一化的滑动统计量也一样；β = 0 时就是生成器。"""
+    """a ← β_t·a + (1 − β_t)·g，批量归一化的滑动统计量也一样；β = 0 时就是生成器。"""
     model = build(name, decay)
     model.train()
-    for step in range(3):
+    for step in range(1, 40):
+        beta = min(decay, step / (step + 9))
         for value in model.generator.state_dict().values():
             value.set_value(value + 0.1 * paddle.randn(value.shape))
         model.generate(paddle.randn([6, 5]))  # 动了滑动统计量
         before, generator = values(model.average), values(model.generator)
         model.update_average()
         for a, old, g in zip(values(model.average), before, generator):
-            np.testing.assert_allclose(a, decay * old + (1 - decay) * g, rtol=1e-5, atol=1e-6)
+            np.testing.assert_allclose(a, beta * old + (1 - beta) * g, rtol=1e-5, atol=1e-6)
         assert all(np.array_equal(a, b) for a, b in zip(values(model.generator), generator))
+    assert beta == decay  # 走得够久，就是写的那个比例
 
 
 @pytest.mark.parametrize("name", SIZES)
