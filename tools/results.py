@@ -74,7 +74,7 @@ def config_name(folder: str) -> str:
 
 
 def count_run_macs(run: dict) -> int | None:
-    """一张图的乘加次数；输入不是图像的网络为 None。"""
+    """一张图的乘加次数；输入不是图像的网络与生成网络为 None。"""
     import paddle
 
     from paddle_notes import models
@@ -86,6 +86,8 @@ def count_run_macs(run: dict) -> int | None:
         return None
     config = load_config(run["folder"] / "config.yml")
     model = models.build(config.model.name, **config.model.options())
+    if hasattr(model, "generator"):
+        return None
     rows = layer_table(model, paddle.zeros([1, facts["in_channels"], *[facts["image_size"]] * 2]))
     return sum(row.macs for row in rows)
 
@@ -175,7 +177,9 @@ def main(argv: list[str] | None = None) -> int:
     points = [
         (run["folder"].name, run["trainable_parameters"], run["best"]["value"], run["macs"])
         for run in runs
-        if run["data"] == "mnist5k" and run["macs"] and run["best"]["value"] >= CHART_FROM
+        if (run["data"], run["best"]["metric"]) == ("mnist5k", "accuracy")
+        and run["macs"]
+        and run["best"]["value"] >= CHART_FROM
     ]
     if points:
         picture = args.out.parent / "images" / "accuracy_parameters.png"
