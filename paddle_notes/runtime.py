@@ -76,8 +76,8 @@ def _import_paddle() -> None:
     if importlib.util.find_spec("paddle") is None:
         raise UserError('没有安装 paddlepaddle；请在项目根目录执行 pip install -e ".[cpu]"')
     captured = io.StringIO()
-    warnings.filterwarnings("ignore", message=".*ccache.*")  # 导出时 paddle 还会再提示一次
-    with contextlib.redirect_stderr(captured):
+    with contextlib.redirect_stderr(captured), warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message=".*ccache.*")
         import paddle  # noqa: F401
     # 训练带批量归一化的网络时，paddle 3.3 每次都提示它总会更新滑动均值；这正是我们要的
     warnings.filterwarnings("ignore", message=".*always track global mean and variance.*")

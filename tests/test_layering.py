@@ -98,3 +98,33 @@ def test_light_modules_do_not_import_paddle(run_python):
         "print(sorted(heavy & set(sys.modules)))"
     )
     assert (result.code, result.out.strip()) == (0, "[]"), result.text
+
+
+def imports_before_prepare(source: str) -> set[str]:
+    """一个工具里写在 ``runtime.prepare`` 之前的、项目自己的导入（只看调用它的那个函数与模块的开头）。"""
+    found = set()
+    tree = ast.parse(source)
+    for scope in [tree, *(node for node in ast.walk(tree) if isinstance(node, ast.FunctionDef))]:
+        calls = [
+            node.lineno
+            for node in ast.walk(scope)
+            if isinstance(node, ast.Call) and ast.unparse(node.func) == "runtime.prepare"
+        ]
+        for node in scope.body if calls else []:
+            if isinstance(node, ast.ImportFrom) and node.lineno < min(calls):
+                if node.module == "paddle_notes":
+                    found |= {f"paddle_notes.{alias.name}" for alias in node.names}
+                elif (node.module or "").startswith("paddle_notes."):
+                    found.add(node.module)
+    return found
+
+
+def test_tools_prepare_before_anything_imports_paddle(run_python):
+    """线程数与数学库的开关只在导入 paddle 之前有用。"""
+    tools = sorted((PACKAGE.parent / "tools").glob("*.py"))
+    early = {module for tool in tools for module in imports_before_prepare(tool.read_text(encoding="utf-8"))}
+    assert {"paddle_notes.cli", "paddle_notes.models", "paddle_notes.config"} <= early
+    result = run_python(f"import sys, {', '.join(sorted(early))}\nprint('paddle' in sys.modules)")
+    assert (result.code, result.out.strip()) == (0, "False"), result.text
+    wrong = "def main():\n    from paddle_notes import fast_conv, runtime\n    runtime.prepare()\n"
+    assert "paddle_notes.fast_conv" in imports_before_prepare(wrong)

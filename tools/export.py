@@ -25,10 +25,11 @@ def parse_args(argv: list[str] | None):
 
 def main(argv: list[str] | None = None) -> int:
     args = parse_args(argv)
-    from paddle_notes import fast_conv, models, runtime
+    from paddle_notes import models, runtime
 
     runtime.prepare("cpu")
 
+    from paddle_notes import fast_conv
     from paddle_notes.engine.checkpoint import load_weights, read_description
     from paddle_notes.engine.export import export
 
