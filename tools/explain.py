@@ -27,20 +27,6 @@ def parse_args(argv: list[str] | None):
     return parser.parse_args(argv)
 
 
-def read_files(path: Path, preprocess):
-    """文件或文件夹里的前几张图像 (N, C, H, W) uint8。"""
-    import numpy as np
-
-    from paddle_notes.errors import UserError
-
-    if not path.exists():
-        raise UserError(f"找不到 {path}；--input 应是图像文件或文件夹")
-    files = sorted(file for file in path.iterdir() if file.is_file()) if path.is_dir() else [path]
-    if not files:
-        raise UserError(f"文件夹 {path} 里没有文件")
-    return np.stack([preprocess.read(file) for file in files[:NUM_ROWS]])
-
-
 def report(model, data, preprocess, levels: int) -> None:
     """全部验证图像上，原图与对抗样本的准确率。"""
     import numpy as np
@@ -79,7 +65,7 @@ def main(argv: list[str] | None = None) -> int:
     from paddle_notes.analysis.explain import draw, explain
     from paddle_notes.config import load_config
     from paddle_notes.data import build_data
-    from paddle_notes.data.images import Preprocess
+    from paddle_notes.data.images import Preprocess, list_files
     from paddle_notes.engine.checkpoint import load_weights, read_description
 
     options, info = read_description(args.weights)
@@ -90,7 +76,7 @@ def main(argv: list[str] | None = None) -> int:
     model.eval()
     preprocess = Preprocess(**info["preprocess"])
     if args.input is not None:
-        images = read_files(args.input, preprocess)
+        images = np.stack([preprocess.read(file) for file in list_files(args.input)[:NUM_ROWS]])
     else:
         file = Path(args.weights).parent / "config.yml"
         if not file.is_file():

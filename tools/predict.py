@@ -33,20 +33,6 @@ def parse_args(argv: list[str] | None):
     return parser.parse_args(argv)
 
 
-def list_files(path: Path) -> list[Path]:
-    """要预测的文件：一个文件，或文件夹里（不含隐藏文件）的全部文件，按名字排序。"""
-    from paddle_notes.errors import UserError
-
-    if path.is_file():
-        return [path]
-    if not path.is_dir():
-        raise UserError(f"找不到 {path}；--input 应是图像文件或文件夹")
-    files = sorted(file for file in path.rglob("*") if file.is_file() and not file.name.startswith("."))
-    if not files:
-        raise UserError(f"文件夹 {path} 里没有文件")
-    return files
-
-
 def read_images(files: list[Path], preprocess) -> tuple[list[Path], list, int]:
     """读出能读的图像，跳过不能读的并说明原因；返回文件、图像与跳过的个数。"""
     from paddle_notes.errors import UserError
@@ -158,11 +144,12 @@ def main(argv: list[str] | None = None) -> int:
     given = [name for name in ARGUMENTS.values() if getattr(args, name) is not None]
     if len(given) != 1:
         raise UserError("--input（图像）、--text（文字）、--image（时间序列的图）要写且只写一个")
-    files = list_files(Path(args.input)) if args.input is not None else []
     runtime.prepare(args.device)
 
+    from paddle_notes.data.images import list_files
     from paddle_notes.engine.checkpoint import load_weights, read_description
 
+    files = list_files(Path(args.input)) if args.input is not None else []
     options, info = read_description(args.weights)
     needed = ARGUMENTS.get(info["kind"])
     if needed is None:

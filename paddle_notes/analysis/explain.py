@@ -62,15 +62,17 @@ def occlusion(model: nn.Layer, images: Tensor, classes: Tensor, size: int, strid
     return drops
 
 
-def fast_gradient_sign(model: nn.Layer, images: Tensor, labels: Tensor, epsilon: Tensor | float) -> Tensor:
-    """对抗样本 (N, C, H, W)：x + ε·sign(∂L/∂x)，L 是交叉熵。
+def rising_direction(model: nn.Layer, images: Tensor, labels: Tensor) -> Tensor:
+    """每个像素往哪边改，损失升高：sign(∂L/∂x) (N, C, H, W)，L 是交叉熵，值是 −1、0 或 1。"""
+    return gradient(model, images, lambda logits: F.cross_entropy(logits, labels, reduction="none")).sign()
+
+
+def fast_gradient_sign(model: nn.Layer, images: Tensor, labels: Tensor, epsilon: Tensor) -> Tensor:
+    """对抗样本 (N, C, H, W)：x + ε·sign(∂L/∂x)。
 
     ``epsilon`` 以网络输入的单位计，可以是每个通道一个数 (C, 1, 1)。超出像素范围的没有截掉，由调用者处理。
     """
-    found = gradient(
-        model, images, lambda logits: F.cross_entropy(logits, labels, reduction="none").squeeze(-1)
-    )
-    return images + epsilon * found.sign()
+    return images + epsilon * rising_direction(model, images, labels)
 
 
 class Explanation(NamedTuple):
@@ -101,7 +103,7 @@ def explain(model: nn.Layer, images: np.ndarray, preprocess, levels: int) -> Exp
 
     x, classes, probabilities = judge(images)
     labels, side = paddle.to_tensor(classes), images.shape[2]
-    direction = np.sign((fast_gradient_sign(model, x, labels, 1.0) - x).numpy())
+    direction = rising_direction(model, x, labels).numpy()  # 归一化只是缩放，方向不变
     adversarial = np.clip(images + levels * direction, 0, 255).astype("uint8")
     return Explanation(
         images,

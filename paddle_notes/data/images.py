@@ -78,6 +78,18 @@ class Preprocess:
         return center_crop(self.load(path)[None], self.image_size)[0]
 
 
+def list_files(path: Path) -> list[Path]:
+    """一个文件，或文件夹里（不含隐藏文件）的全部文件，按名字排序。"""
+    if path.is_file():
+        return [path]
+    if not path.is_dir():
+        raise UserError(f"找不到 {path}；--input 应是图像文件或文件夹")
+    files = sorted(file for file in path.rglob("*") if file.is_file() and not file.name.startswith("."))
+    if not files:
+        raise UserError(f"文件夹 {path} 里没有文件")
+    return files
+
+
 class ImageFiles:
     """在用到时才读的一叠图像：``files[index]`` 像数组那样给出 (B, C, H, W) uint8。"""
 

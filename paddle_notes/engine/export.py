@@ -86,7 +86,7 @@ def save_graph(model: nn.Layer, inputs: list[Input], folder: Path) -> None:
 
 
 def save_onnx(folder: Path) -> Path:
-    """由 ``inference.json`` 转成 ``inference.onnx``。转不了、没有装 paddle2onnx 时抛 :class:`UserError`。
+    """由 ``inference.json`` 转成 ``inference.onnx``。转不了时抛 :class:`UserError`。
 
     paddle2onnx 遇到不支持的运算会让整个进程崩溃，所以在另一个进程里做。
     """
@@ -143,19 +143,16 @@ def export(model: nn.Layer, options: dict, info: dict, folder: Path, onnx: bool 
 
     ``options`` 是造网络的选项。核对用两种批大小：图里若记死了批的大小，第二种就会出错。
     """
+    if onnx and not all(map(importlib.util.find_spec, ("paddle2onnx", "onnxruntime"))):
+        raise UserError('转成 ONNX 要装 paddle2onnx 与 onnxruntime；请执行 pip install -e ".[cpu,onnx]"')
     net, inputs = signature(model, info)
     net.eval()
     batches = [example(inputs, info, batch_size) for batch_size in (3, 1)]
     with paddle.no_grad():
         expected = [net(*map(paddle.to_tensor, batch)).numpy() for batch in batches]
-    if onnx and not all(map(importlib.util.find_spec, ("paddle2onnx", "onnxruntime"))):
-        raise UserError('转成 ONNX 要装 paddle2onnx 与 onnxruntime；请执行 pip install -e ".[cpu,onnx]"')
     folder.mkdir(parents=True, exist_ok=True)
     save_graph(net, inputs, folder)
     found = {f"{NAME}.json": largest_difference(expected, [run_graph(folder, batch) for batch in batches])}
-    if onnx:
-        file = save_onnx(folder)
-        found[file.name] = largest_difference(expected, [run_onnx(file, batch) for batch in batches])
     about = {
         "model": options,
         "inputs": [dict(zip(Input._fields, one)) for one in inputs],
@@ -163,4 +160,7 @@ def export(model: nn.Layer, options: dict, info: dict, folder: Path, onnx: bool 
     }
     text = yaml.safe_dump(about, allow_unicode=True, sort_keys=False)
     (folder / f"{NAME}.yml").write_text(text, encoding="utf-8")
+    if onnx:
+        file = save_onnx(folder)
+        found[file.name] = largest_difference(expected, [run_onnx(file, batch) for batch in batches])
     return found

@@ -81,40 +81,15 @@ def exact(answers: Tensor, targets: Tensor) -> Tensor:
     return same.astype("float64").mean()
 
 
-class Caption(Task):
-    """看图说话：一批是 (图像 (N, C, H, W), 句子 (N, T))，句子由开始符、词元、结束符、填充组成。
+class Writing(Task):
+    """由一个输入写出一句：一批是 (输入 (N, …), 句子 (N, T))，句子由开始符、词元、结束符、填充组成。
 
     训练时由正确的前文预测下一个词元；验证时另外贪心地生成整句，指标是全对的比例。
-    """
-
-    kinds = ("caption",)
-    metric = "sentence_accuracy"
-    higher_is_better = True
-
-    def inputs(self, batch: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
-        images, sentences = batch
-        return images, sentences[:, :-1]
-
-    def loss(self, model: nn.Layer, batch: tuple[Tensor, ...]) -> tuple[Tensor, Metrics]:
-        images, sentences = batch
-        targets = sentences[:, 1:]
-        cost = token_loss(model(*self.inputs(batch)), targets)
-        if model.training:
-            return cost, {}
-        answers = model.decode(images, self.info["max_length"], BEGIN, END)
-        return cost, {"sentence_accuracy": exact(answers, targets)}
-
-
-class Translation(Task):
-    """序列到序列：一批是 (源句 (N, S), 目标句 (N, T))，目标句由开始符、词元、结束符、填充组成。
-
-    训练时由正确的前文预测下一个词元；验证时另外贪心解码，指标是整句全对的比例。
 
     参数：
         label_smoothing: 标签平滑系数 ε，只用于训练。
     """
 
-    kinds = ("pairs",)
     metric = "sentence_accuracy"
     higher_is_better = True
 
@@ -123,15 +98,27 @@ class Translation(Task):
         self.label_smoothing = label_smoothing
 
     def inputs(self, batch: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
-        sources, sentences = batch
-        return sources, sentences[:, :-1]
+        source, sentences = batch
+        return source, sentences[:, :-1]
 
     def loss(self, model: nn.Layer, batch: tuple[Tensor, ...]) -> tuple[Tensor, Metrics]:
-        sources, sentences = batch
+        source, sentences = batch
         targets = sentences[:, 1:]
         smoothing = self.label_smoothing if model.training else 0.0
         cost = token_loss(model(*self.inputs(batch)), targets, smoothing)
         if model.training:
             return cost, {}
-        answers = model.decode(sources, self.info["max_length"], BEGIN, END)
+        answers = model.decode(source, self.info["max_length"], BEGIN, END)
         return cost, {"sentence_accuracy": exact(answers, targets)}
+
+
+class Caption(Writing):
+    """看图说话：输入是图像 (N, C, H, W)。"""
+
+    kinds = ("caption",)
+
+
+class Translation(Writing):
+    """序列到序列：输入是源句 (N, S)。"""
+
+    kinds = ("pairs",)
