@@ -80,6 +80,9 @@ class ImageData(Section):
     load_size: int | None = Field(
         None, gt=0, description="先缩放到这个边长，再裁剪出 image_size：训练随机裁，验证取正中；不写则不裁剪"
     )
+    valid_fraction: float = Field(
+        0.1, gt=0, lt=0.7, description="每类随机取多少作验证；数据自带验证部分的（如 flowers102）不用它"
+    )
     batch_size: int = Field(64, gt=0, description="一批的样本数")
     augment: AugmentConfig = Field(AugmentConfig(), description="训练时的图像增广")
     normalize: bool = Field(True, description="是否减均值、除以标准差；false 时输入是 0 到 255 的原始像素")
@@ -274,6 +277,9 @@ class OptimizerConfig(Section):
     )
     milestones: list[Annotated[float, Field(gt=0, lt=1)]] = Field(
         [0.5, 0.75], description="step 的里程碑，占总步数的比例，每过一个学习率乘以 0.1"
+    )
+    start_epoch: int = Field(
+        0, ge=0, description="学习率的安排从第几轮之后重新开始；训练完再接着训练几轮时用"
     )
     warmup: float = Field(0.0, ge=0, lt=1, description="预热占总步数的比例，学习率在其间从 0 线性升到 lr")
     betas: tuple[Fraction, Fraction] = Field((0.9, 0.999), description="adam 与 adamw 的两个滑动平均系数")

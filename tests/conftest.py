@@ -134,7 +134,7 @@ def make_config(output):
 
 @pytest.fixture(scope="session")
 def mnist5k():
-    """真的数据：4,000 张训练、1,000 张验证。"""
+    """真的数据：3,500 张训练、500 张验证、1,000 张测试。"""
     from paddle_notes.config import ImageData
     from paddle_notes.data.mnist5k import load
 
@@ -143,7 +143,7 @@ def mnist5k():
 
 @pytest.fixture(scope="session")
 def make_data():
-    """``make_data(channels, size)``：合成的一小份数据，40 张训练、20 张验证，返回两份 ImageBatches。"""
+    """``make_data(channels, size)``：合成的一小份数据，40 张训练、20 张验证、20 张测试，返回三份 ImageBatches。"""
     from paddle_notes.data.batches import ImageBatches
     from paddle_notes.data.images import ImageSet, Preprocess
 
@@ -156,12 +156,12 @@ def make_data():
             return ImageSet(pixels, generator.integers(0, 10, count), tuple("0123456789"), preprocess)
 
         train = ImageBatches(images(num_train), batch_size, training=True, seed=seed, shift=2)
-        return train, ImageBatches(images(20), batch_size)
+        return train, ImageBatches(images(20), batch_size), ImageBatches(images(20), batch_size)
 
     return make
 
 
 @pytest.fixture
 def tiny_data(make_data):
-    """LeNet 大小的合成数据：5 批训练、3 批验证。"""
+    """LeNet 大小的合成数据：5 批训练、3 批验证、3 批测试。"""
     return make_data()

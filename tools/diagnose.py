@@ -33,7 +33,7 @@ def main(argv: list[str] | None = None) -> int:
     from paddle_notes.engine.checkup import examine
     from paddle_notes.engine.tasks import build_task
 
-    train_data, _ = build_data(config.data, config.seed)
+    train_data = build_data(config.data, config.seed).train
     info = train_data.info()
     if info["kind"] != "image" or config.task.name not in ("classification", "hinge"):
         raise UserError(f"{args.config} 不是图像分类的配置，这些检查只用于图像分类")

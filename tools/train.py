@@ -40,7 +40,7 @@ def main(argv: list[str] | None = None) -> int:
     args = parse_args(argv)
     from paddle_notes import models, runtime
     from paddle_notes.config import ModelConfig, load_config
-    from paddle_notes.data import FirstBatches, build_data
+    from paddle_notes.data import build_data
     from paddle_notes.engine.folder import claim_folder, holds
 
     overrides = cli.overrides(args)
@@ -60,15 +60,15 @@ def main(argv: list[str] | None = None) -> int:
     from paddle_notes.engine.trainer import Trainer
 
     log_to_console()
-    train_data, valid_data = build_data(config.data, config.seed)
+    data = build_data(config.data, config.seed)
     runtime.seed_everything(config.seed)
-    info = train_data.info()
+    info = data.train.info()
     model, options = models.build_from_config(config.model, info)
     config.model = ModelConfig(**options)
-    baselines = {} if args.dry_run else valid_data.baselines()
+    baselines = {} if args.dry_run else data.baselines()
     if args.dry_run:
         config.train.epochs = 1
-        train_data, valid_data = FirstBatches(train_data, 2), FirstBatches(valid_data, 2)
+        data = data.first(2)
     trainer = Trainer(
         model,
         build_task(config.task, info),
@@ -78,7 +78,7 @@ def main(argv: list[str] | None = None) -> int:
         dry_run=args.dry_run,
         environment=environment,
     )
-    trainer.fit(train_data, valid_data, resume)
+    trainer.fit(*data, resume)
     return 0
 
 

@@ -1,20 +1,22 @@
 """数据集：名字 -> 读取函数所在之处。导入本包不会导入 NumPy 与 paddle。
 
-读取函数接受 config.data（如 :class:`~paddle_notes.config.ImageData`），返回训练与验证两个数据集，
+读取函数接受 config.data（如 :class:`~paddle_notes.config.ImageData`），返回训练、验证、测试三个数据集：
+词表、缩放与对照只由训练部分得出，挑轮次与超参数看验证部分，测试部分只在最后看一次。
 数据集的 ``batches(config, training, seed)`` 把它切成批。切好的一份数据有：
 
 - ``len(data)``：一轮有几批；``data.num_samples``：有几个样本；
 - ``data.epoch(e, start)``：第 e 轮从第 start 批起的各批，每批是几个 NumPy 数组；
 - ``data.info()``：造网络、造任务与预测所需的事，可写成 JSON。其中 ``kind`` 是数据的种类，
   ``facts`` 是由数据决定的网络选项，第一项说明输入（如 in_channels、vocab_size），网络必须接受它；
-- ``data.baselines()``：不训练网络就能得到的对照，名字 -> {指标: 值}，多数数据没有。
+- ``data.baselines(others)``：不训练网络就能得到的对照。由训练部分的数据调用，``others`` 是要评判的
+  各份（valid、test），返回 名字 -> {份: {指标: 值}}；多数数据没有。
 """
 
 from __future__ import annotations
 
 import importlib
 import itertools
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
     from paddle_notes.data.batches import Batches
@@ -43,6 +45,23 @@ DATASETS: dict[str, str] = {
 }
 
 
+class Parts(NamedTuple):
+    """一份数据的三部分。只有用户自己分好的文件夹可以没有测试部分。"""
+
+    train: Batches
+    valid: Batches
+    test: Batches | None
+
+    def baselines(self) -> dict[str, dict[str, dict[str, float]]]:
+        """对照：名字 -> {valid、test: {指标: 值}}，只由训练部分得出。"""
+        others = {name: part for name in ("valid", "test") if (part := getattr(self, name)) is not None}
+        return self.train.baselines(others)
+
+    def first(self, count: int) -> Parts:
+        """各取前 ``count`` 批，试运行用。"""
+        return Parts(*(None if part is None else FirstBatches(part, count) for part in self))
+
+
 class FirstBatches:
     """只取一份数据的前几批，试运行用。"""
 
@@ -58,11 +77,12 @@ class FirstBatches:
         return itertools.islice(self.data.epoch(epoch, start), self.count - start)
 
 
-def build_data(config, seed: int) -> tuple[Batches, Batches]:
-    """照 ``config``（config.data）读数据，返回训练与验证两份。
+def build_data(config, seed: int) -> Parts:
+    """照 ``config``（config.data）读数据，返回训练、验证、测试三份。
 
-    训练数据每个轮次打乱并增广，次序由 ``seed`` 与轮次决定；验证数据按原来的次序、不增广。
+    训练数据每个轮次打乱并增广，次序由 ``seed`` 与轮次决定；另外两份按原来的次序、不增广。
     """
     module, function = DATASETS[config.name].split(":")
-    train_set, valid_set = getattr(importlib.import_module(module), function)(config)
-    return train_set.batches(config, training=True, seed=seed), valid_set.batches(config)
+    train, *others = getattr(importlib.import_module(module), function)(config)
+    batches = train.batches(config, training=True, seed=seed)
+    return Parts(batches, *(None if part is None else part.batches(config) for part in others))

@@ -48,9 +48,11 @@ class Batches:
         """网络与预测需要知道的事。"""
         return self.dataset.info()
 
-    def baselines(self) -> dict[str, dict[str, float]]:
-        """对照：名字 -> {指标: 值}；数据集没有时为空。"""
-        return self.dataset.baselines() if hasattr(self.dataset, "baselines") else {}
+    def baselines(self, others: dict[str, Batches]) -> dict[str, dict[str, dict[str, float]]]:
+        """由这一份（训练部分）得出、在 ``others`` 各份上评判的对照；数据集没有时为空。"""
+        if not hasattr(self.dataset, "baselines"):
+            return {}
+        return self.dataset.baselines({name: batches.dataset for name, batches in others.items()})
 
     def order(self, epoch: int) -> np.ndarray:
         """第 ``epoch`` 轮的样本编号，(N,) int64。"""

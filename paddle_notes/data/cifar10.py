@@ -1,4 +1,4 @@
-"""CIFAR-10：50,000 张训练、10,000 张验证，32×32 彩色，10 类。
+"""CIFAR-10：50,000 张训练图像分出一成作验证，官方的 10,000 张作测试，32×32 彩色，10 类。
 
 ``data.path`` 是 cifar-10-python.tar.gz；不写时由 paddle 下载并校验 md5。
 压缩包里是 pickle 文件，只从中取出数组与列表，不执行其中的代码，也不解压到磁盘上。
@@ -13,7 +13,7 @@ import numpy as np
 
 from paddle_notes import safe_pickle
 from paddle_notes.data.download import downloaded
-from paddle_notes.data.images import ImageSet, make_preprocess, resize
+from paddle_notes.data.images import ImageSet, make_preprocess, resize, split_valid
 from paddle_notes.errors import UserError
 
 CLASSES = ("飞机", "汽车", "鸟", "猫", "鹿", "狗", "蛙", "马", "船", "卡车")
@@ -46,12 +46,12 @@ def read_archive(file: Path) -> dict[str, tuple[np.ndarray, np.ndarray]]:
     return result
 
 
-def load(config) -> tuple[ImageSet, ImageSet]:
+def load(config) -> tuple[ImageSet, ImageSet, ImageSet]:
     file = Path(config.path or downloaded("Cifar10", mode="train").data_file)
     preprocess = make_preprocess(config, 32, MEAN, STD)
     parts = read_archive(file)
-    train, valid = (
+    train, test = (
         ImageSet(resize(images, preprocess.load_size), labels, CLASSES, preprocess)
         for images, labels in (parts["train"], parts["test"])
     )
-    return train, valid
+    return *split_valid(train, config.valid_fraction), test

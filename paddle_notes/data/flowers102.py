@@ -1,4 +1,4 @@
-"""Flowers-102：102 种花，训练与验证各 1,020 张，彩色，大小不一。
+"""Flowers-102：102 种花，训练与验证各 1,020 张，测试 6,149 张，彩色，大小不一。
 
 ``data.path`` 是装着 102flowers.tgz、imagelabels.mat、setid.mat 的文件夹；不写时由 paddle 下载并校验 md5。
 """
@@ -19,7 +19,7 @@ from paddle_notes.errors import UserError
 DEFAULT_SIZE = 224
 NUM_CLASSES = 102
 # 原文的训练集 trnid、验证集 valid 各 1,020 张，测试集 tstid 有 6,149 张
-SPLITS = ("trnid", "valid")
+SPLITS = ("trnid", "valid", "tstid")
 
 
 def find_files(path: str | None) -> tuple[Path, Path, Path]:
@@ -34,7 +34,7 @@ def find_files(path: str | None) -> tuple[Path, Path, Path]:
     return files
 
 
-def load(config) -> tuple[ImageSet, ImageSet]:
+def load(config) -> tuple[ImageSet, ImageSet, ImageSet]:
     from scipy.io import loadmat
 
     archive_file, label_file, split_file = find_files(config.path)
@@ -60,8 +60,8 @@ def load(config) -> tuple[ImageSet, ImageSet]:
         raise UserError(f"{archive_file} 里缺少 {len(missing)} 张图像，如 image_{min(missing):05d}.jpg")
 
     names = tuple(f"第 {number} 种" for number in range(1, NUM_CLASSES + 1))
-    train, valid = (
+    train, valid, test = (
         ImageSet(np.stack([images[int(number)] for number in part]), labels[part - 1], names, preprocess)
         for part in numbers
     )
-    return train, valid
+    return train, valid, test

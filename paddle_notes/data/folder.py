@@ -2,8 +2,9 @@
 
 ``data.path`` 有两种样子：
 
-- ``照片/猫/1.jpg``、``照片/狗/2.png``：每类随机取两成作验证，划分是固定的；
-- ``照片/train/猫/…`` 与 ``照片/valid/猫/…``（也可以叫 val 或 test）：照已分好的用。
+- ``照片/猫/1.jpg``、``照片/狗/2.png``：每类随机取一成作验证、两成作测试，划分是固定的；
+- ``照片/train/猫/…``，以及 ``照片/valid/猫/…``（也可以叫 val）、``照片/test/猫/…`` 两者或其一：照已分好的用。
+  没有 valid 时从 train 里每类取一成；没有 test 时就没有测试部分，只能报告验证部分的数。
 """
 
 from __future__ import annotations
@@ -13,11 +14,10 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from paddle_notes.data.images import ImageSet, make_preprocess, open_files, split_indices
+from paddle_notes.data.images import ImageSet, make_preprocess, open_files, split_indices, split_three
 from paddle_notes.errors import UserError
 
-VALID_NAMES = ("valid", "val", "test")
-VALID_FRACTION = 0.2
+PART_NAMES = {"train": ("train",), "valid": ("valid", "val"), "test": ("test",)}
 DEFAULT_SIZE = 224
 # ImageNet 训练图像每个通道的均值与标准差
 MEAN, STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
@@ -51,30 +51,48 @@ def flatten(classes: dict[str, list[Path]], names: tuple[str, ...]) -> tuple[lis
     return files, np.array(labels, "int64")
 
 
-def load(config) -> tuple[ImageSet, ImageSet]:
+def find_parts(root: Path) -> dict[str, Path]:
+    """已分好的各部分：train、valid、test -> 文件夹。没有分好时为空。"""
+    found = {
+        part: root / name for part, names in PART_NAMES.items() for name in names if (root / name).is_dir()
+    }
+    return found if "train" in found and len(found) > 1 else {}
+
+
+def require(classes: dict[str, list[Path]], count: int, root: Path, parts: str) -> None:
+    """每类至少 ``count`` 张，够分成 ``parts``。"""
+    few = [name for name, files in classes.items() if len(files) < count]
+    if few:
+        raise UserError(f"{root / few[0]} 里只有 {len(classes[few[0]])} 张图像，至少要 {count} 张：{parts}各一张")
+
+
+def load(config) -> tuple[ImageSet, ImageSet, ImageSet | None]:
     if config.path is None:
         raise UserError("data.name=folder 要用 -o data.path=文件夹 指明图像在哪里，每类一个子文件夹")
     root = Path(config.path)
     preprocess = make_preprocess(config, DEFAULT_SIZE, MEAN, STD)
-    valid_root = next((root / name for name in VALID_NAMES if (root / name).is_dir()), None)
-    if (root / "train").is_dir() and valid_root is not None:
-        classes, valid_classes = list_classes(root / "train"), list_classes(valid_root)
-        names = tuple(classes)
-        unknown = [name for name in valid_classes if name not in names]
+    folders = find_parts(root)
+    classes = list_classes(folders.get("train", root))
+    names = tuple(classes)
+    files, labels = flatten(classes, names)
+    parts = {"train": (files, labels)}
+    for part in folders.keys() - {"train"}:
+        others = list_classes(folders[part])
+        unknown = [name for name in others if name not in names]
         if unknown:
-            raise UserError(f"{valid_root / unknown[0]} 这一类在 {root / 'train'} 里没有")
-        parts = [flatten(classes, names), flatten(valid_classes, names)]
+            raise UserError(f"{folders[part] / unknown[0]} 这一类在 {folders['train']} 里没有")
+        parts[part] = flatten(others, names)
+    if not folders:
+        require(classes, 3, root, "训练、验证、测试")
+        indices = dict(zip(PART_NAMES, split_three(labels, config.valid_fraction)))
+    elif "valid" not in folders:
+        require(classes, 2, folders["train"], "训练、验证")
+        indices = dict(zip(("train", "valid"), split_indices(labels, config.valid_fraction)))
     else:
-        classes = list_classes(root)
-        names = tuple(classes)
-        few = [name for name, files in classes.items() if len(files) < 2]
-        if few:
-            raise UserError(f"{root / few[0]} 里只有一张图像，至少要两张：一张训练，一张验证")
-        files, labels = flatten(classes, names)
-        parts = [
-            ([files[i] for i in index], labels[index]) for index in split_indices(labels, VALID_FRACTION)
-        ]
-    train, valid = (
-        ImageSet(open_files(files, preprocess), labels, names, preprocess) for files, labels in parts
-    )
-    return train, valid
+        indices = {}
+    parts |= {part: ([files[i] for i in index], labels[index]) for part, index in indices.items()}
+    sets = {
+        part: ImageSet(open_files(files, preprocess), labels, names, preprocess)
+        for part, (files, labels) in parts.items()
+    }
+    return sets["train"], sets["valid"], sets.get("test")

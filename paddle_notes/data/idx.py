@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 
 from paddle_notes.data.download import downloaded
-from paddle_notes.data.images import ImageSet, make_preprocess, resize
+from paddle_notes.data.images import ImageSet, make_preprocess, resize, split_valid
 from paddle_notes.errors import UserError
 
 # 全部 60,000 张训练图像的像素均值与标准差
@@ -50,7 +50,7 @@ def _find(folder: Path, name: str) -> Path:
     return zipped if zipped.exists() else folder / name
 
 
-def _load(config, dataset: str, classes: tuple[str, ...], mean, std) -> tuple[ImageSet, ImageSet]:
+def _load(config, dataset: str, classes: tuple[str, ...], mean, std) -> tuple[ImageSet, ImageSet, ImageSet]:
     preprocess = make_preprocess(config, 28, mean, std)
     sets = []
     for mode, prefix in (("train", "train"), ("test", "t10k")):
@@ -66,14 +66,18 @@ def _load(config, dataset: str, classes: tuple[str, ...], mean, std) -> tuple[Im
         if labels.max(initial=0) >= len(classes):
             raise UserError(f"{label_file} 里有类别 {labels.max()}，应在 0 到 {len(classes) - 1} 之间")
         sets.append(ImageSet(resize(images[..., None], preprocess.load_size), labels, classes, preprocess))
-    return sets[0], sets[1]
+    train, test = sets
+    return *split_valid(train, config.valid_fraction), test
 
 
-def load_mnist(config) -> tuple[ImageSet, ImageSet]:
-    """MNIST：60,000 张训练、10,000 张验证。"""
+def load_mnist(config) -> tuple[ImageSet, ImageSet, ImageSet]:
+    """MNIST：60,000 张训练图像分出一成作验证，官方的 10,000 张作测试。
+
+    官方的测试集由没有写过训练图像的人写成；分出的验证与训练则可能出自同一个人之手，会略偏乐观。
+    """
     return _load(config, "MNIST", tuple("0123456789"), MNIST_MEAN, MNIST_STD)
 
 
-def load_fashion_mnist(config) -> tuple[ImageSet, ImageSet]:
-    """Fashion-MNIST：60,000 张训练、10,000 张验证。"""
+def load_fashion_mnist(config) -> tuple[ImageSet, ImageSet, ImageSet]:
+    """Fashion-MNIST：60,000 张训练图像分出一成作验证，官方的 10,000 张作测试。"""
     return _load(config, "FashionMNIST", FASHION_CLASSES, FASHION_MEAN, FASHION_STD)

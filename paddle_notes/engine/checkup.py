@@ -16,7 +16,7 @@ import paddle
 from paddle import nn
 
 from paddle_notes.engine.evaluate import to_tensors
-from paddle_notes.engine.optim import build_optimizer
+from paddle_notes.engine.optim import build_optimizer, clip_gradients
 from paddle_notes.runtime import seed_everything
 
 NUM_NEIGHBORS, NUM_QUERIES = 2000, 300  # 最近邻用的样本数
@@ -103,6 +103,7 @@ def fit_one_batch(model: nn.Layer, task, batch: tuple, config, steps: int = STEP
         if not math.isfinite(losses[-1]):
             break
         loss.backward()
+        clip_gradients(model.parameters(), config.clip_norm)
         optimizer.step()
         optimizer.clear_grad()
     return losses

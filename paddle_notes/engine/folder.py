@@ -39,6 +39,11 @@ def read_summary(folder: Path) -> dict | None:
     return summary if isinstance(summary, dict) else {"status": "failed"}
 
 
+def more_epochs(done: int, total: int | None = None) -> str:
+    """训练完 ``done`` 轮之后再练到 ``total`` 轮（默认多五轮）的 -o：学习率从那里起重新安排。"""
+    return f"-o train.epochs={total or done + 5} optimizer.start_epoch={done}"
+
+
 def holds(folder: Path, checkpoint: str | Path) -> bool:
     """检查点 ``checkpoint`` 是不是 ``folder`` 里那次运行的。"""
     return split_suffix(checkpoint).parent.resolve() == folder.resolve()
@@ -58,7 +63,7 @@ def claim_folder(
         status = _STATUS.get(summary.get("status"), "未完成")
         go_on = f"{command} --resume"
         if status == _STATUS["finished"]:
-            go_on += f" -o train.epochs={summary.get('epochs', 0) + 5}"
+            go_on += f" {more_epochs(summary.get('epochs', 0))}"
         raise UserError(
             f"{folder} 里已有一次运行（{status}）。\n"
             f"  继续它：{go_on}\n"

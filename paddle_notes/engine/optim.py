@@ -31,9 +31,11 @@ def learning_rate(step: int, total_steps: int, config) -> float:
 
 
 def build_optimizer(config, parameters):
-    """照 ``config`` 造更新 ``parameters`` 的优化器。只有多于一维的参数（卷积核、权重矩阵）做权重衰减。"""
+    """照 ``config`` 造更新 ``parameters`` 的优化器。只有多于一维的参数（卷积核、权重矩阵）做权重衰减。
+
+    裁剪不交给它：paddle 的优化器把两组参数各自裁剪，见 :func:`clip_gradients`。
+    """
     import paddle.optimizer as optim
-    from paddle.nn import ClipGradByGlobalNorm
 
     trainable = [parameter for parameter in parameters if not parameter.stop_gradient]
     groups = [
@@ -41,11 +43,20 @@ def build_optimizer(config, parameters):
         {"params": [p for p in trainable if p.ndim <= 1], "weight_decay": 0.0},
     ]
     groups = [group for group in groups if group["params"]]
-    clip = None if config.clip_norm is None else ClipGradByGlobalNorm(config.clip_norm)
-    common = {"parameters": groups, "grad_clip": clip}
     if config.name == "sgd":
-        return optim.SGD(config.lr, **common)
+        return optim.SGD(config.lr, parameters=groups)
     if config.name == "momentum":
-        return optim.Momentum(config.lr, config.momentum, use_multi_tensor=True, **common)
+        return optim.Momentum(config.lr, config.momentum, parameters=groups, use_multi_tensor=True)
     kind = optim.Adam if config.name == "adam" else optim.AdamW
-    return kind(config.lr, *config.betas, **common)
+    return kind(config.lr, *config.betas, parameters=groups)
+
+
+def clip_gradients(parameters, clip_norm: float | None) -> None:
+    """全部梯度合成一个向量，范数超过 ``clip_norm`` 就按比例缩小；None 是不裁剪。
+
+    权重与偏置一起算：g ← g·min(1, c/‖g‖)，‖g‖² = Σ ‖gᵢ‖²。
+    """
+    if clip_norm is not None:
+        from paddle.nn.utils import clip_grad_norm_
+
+        clip_grad_norm_(parameters, clip_norm)

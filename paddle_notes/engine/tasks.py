@@ -39,8 +39,8 @@ class Task:
             raise UserError("这是生成对抗网络；请用 task.name=adversarial")
         return {"model": model.parameters()}
 
-    def prepare(self, train_data) -> None:
-        """训练或评估开始之前，可以先看一遍训练数据。结果要由数据决定，不存进检查点。"""
+    def prepare(self, valid_data) -> None:
+        """训练或评估开始之前，可以先看一遍验证数据。结果要由数据决定，不存进检查点。"""
 
     def start_epoch(self) -> None:
         """一轮训练或一次评估开始之前。"""

@@ -28,14 +28,15 @@ from paddle_notes.engine.checkpoint import (
 )
 from paddle_notes.engine.diagnose import explain_bad_loss
 from paddle_notes.engine.evaluate import Meter, evaluate, format_metrics, to_tensors
-from paddle_notes.engine.folder import VDL, clear_folder, current_commit, holds, write_summary
+from paddle_notes.engine.folder import VDL, clear_folder, current_commit, holds, more_epochs, write_summary
 from paddle_notes.engine.interrupt import Interrupted, StopSignal
 from paddle_notes.engine.logs import VDL_FILE, RunLog, format_seconds, logger
-from paddle_notes.engine.optim import build_optimizer, learning_rate
+from paddle_notes.engine.optim import build_optimizer, clip_gradients, learning_rate
 from paddle_notes.errors import UserError
 from paddle_notes.runtime import machine, seed_everything
 
 TASK_STATE = "task."  # 检查点里任务的状态的键的前缀
+PART_NAMES = {"valid": "验证", "test": "测试"}
 
 
 class Trainer:
@@ -46,7 +47,7 @@ class Trainer:
         task: 任务，见 :mod:`paddle_notes.engine.tasks`。
         config: 完整的设置；输出到 ``config.output_dir``。
         info: 造网络与预处理所需的设置，原样存进检查点，预测时取出。
-        baselines: 不训练网络就能得到的对照，名字 -> {指标: 值}，结束时与结果并列。
+        baselines: 不训练网络就能得到的对照，名字 -> {valid、test: {指标: 值}}，结束时与结果并列。
         dry_run: 是否试运行；试运行的结果随时可以被覆盖。
         environment: 运行环境的一行说明，写进日志。
 
@@ -60,7 +61,7 @@ class Trainer:
         task,
         config: Config,
         info: dict | None = None,
-        baselines: dict[str, dict[str, float]] | None = None,
+        baselines: dict[str, dict[str, dict[str, float]]] | None = None,
         dry_run: bool = False,
         environment: str = "",
     ):
@@ -74,13 +75,15 @@ class Trainer:
         self.baselines = baselines or {}
         self.dry_run = dry_run
         self.environment = environment
+        self.parameters = task.parameters(model)
         self.optimizers = {
             part: build_optimizer(config.optimizer, parameters)
-            for part, parameters in task.parameters(model).items()
+            for part, parameters in self.parameters.items()
         }
         self.step = 0  # 已经做完的更新次数
         self.best: dict = {}  # 最好的指标，及其轮次与步数
         self.last: dict = {}  # 最近一次验证的指标
+        self.tested: dict = {}  # 最好的检查点在测试部分的指标
         self.started, self.started_step = time.perf_counter(), 0
         self.seconds = 0.0  # 中断之前用去的秒数
         self.train_seconds = 0.0  # 其中训练的秒数
@@ -89,20 +92,22 @@ class Trainer:
 
     # ---------------------------------------------------------------- 主循环
 
-    def fit(self, train_data, valid_data, resume: str | Path | None = None) -> dict:
+    def fit(self, train_data, valid_data, test_data=None, resume: str | Path | None = None) -> dict:
         """训练到 ``config.train.epochs`` 轮，返回 summary.json 的内容。
 
-        ``train_data``、``valid_data`` 有 ``len()``（批数）与 ``epoch(e, start)``（从第 start 批起的各批）。
-        ``resume`` 是要接着训练的检查点。Ctrl-C 会存下 ``last`` 再停；损失变成 NaN 时停下并说明原因。
+        三份数据都有 ``len()``（批数）与 ``epoch(e, start)``（从第 start 批起的各批）。挑最好的一轮只看
+        ``valid_data``；``test_data`` 只在最后用挑出的检查点评估一次。``resume`` 是要接着训练的检查点。Ctrl-C 会存下 ``last`` 再停；损失变成 NaN 时停下并说明原因。
         """
         with paddle.utils.unique_name.guard(), self.stop:
-            self.start(train_data, valid_data, resume)
+            self.start(train_data, valid_data, test_data, resume)
             try:
                 while self.epoch < self.config.train.epochs:
                     self.train_epoch(train_data)
                     self.validate(valid_data)
                     self.save_checkpoint()
                     self.stop_if_requested()
+                if test_data is not None:
+                    self.test(test_data)
                 return self.finish()
             except BaseException as error:
                 interrupted = isinstance(error, (Interrupted, KeyboardInterrupt))
@@ -111,12 +116,13 @@ class Trainer:
             finally:
                 self.log.close()
 
-    def start(self, train_data, valid_data, resume: str | Path | None) -> None:
+    def start(self, train_data, valid_data, test_data, resume: str | Path | None) -> None:
         """准备输出文件夹与日志；``resume`` 时恢复训练的状态。"""
         self.steps_per_epoch = len(train_data)
         self.total_steps = self.steps_per_epoch * self.config.train.epochs
         if resume is not None:
             self.restore(resume)
+        self.check_start_epoch()
         continues = resume is not None and holds(self.folder, resume)
         if not continues:
             clear_folder(self.folder)
@@ -128,16 +134,17 @@ class Trainer:
         self.started, self.started_step = time.perf_counter(), self.step
         logger.info(self.environment)
         logger.info(
-            "网络 %s，%s 个可训练参数；训练 %d 批/轮，验证 %d 批；输出 %s",
+            "网络 %s，%s 个可训练参数；训练 %d 批/轮，验证 %d 批，测试 %d 批；输出 %s",
             self.config.model.name,
             f"{count_parameters(self.model):,}",
             len(train_data),
             len(valid_data),
+            0 if test_data is None else len(test_data),
             self.folder,
         )
         if resume is not None:
             logger.info("从 %s 继续：已完成 %d 轮，共 %d 步", resume, self.epoch, self.step)
-        self.task.prepare(train_data)
+        self.task.prepare(valid_data)
 
     @property
     def epoch(self) -> int:
@@ -176,7 +183,12 @@ class Trainer:
     @property
     def lr(self) -> float:
         """这一步的学习率。"""
-        return learning_rate(self.step, self.total_steps, self.config.optimizer)
+        return self.lr_at(self.step, self.total_steps)
+
+    def lr_at(self, step: int, total_steps: int) -> float:
+        """共 ``total_steps`` 步时第 ``step`` 步的学习率；安排从 ``optimizer.start_epoch`` 轮之后算起。"""
+        start = self.config.optimizer.start_epoch * self.steps_per_epoch
+        return learning_rate(step - start, total_steps - start, self.config.optimizer)
 
     def train_step(self, batch: tuple[Tensor, ...]) -> dict[str, Tensor]:
         """前向、反向、更新，返回这一批的损失与指标。多数任务一批更新一次，生成对抗网络更新两次。"""
@@ -186,6 +198,7 @@ class Trainer:
             if loss.place.is_cpu_place():  # GPU 上每步读数会拖慢训练，改为记录日志时检查
                 self.check_loss(loss.item(), batch)
             loss.backward()
+            clip_gradients(self.parameters[part], self.config.optimizer.clip_norm)
             self.optimizers[part].set_lr(self.lr)
             self.optimizers[part].step()
             for optimizer in self.optimizers.values():
@@ -241,6 +254,20 @@ class Trainer:
         )
         self.log.record_pictures(self.task.pictures(self.model), self.step)
 
+    def test(self, data) -> None:
+        """用挑出的检查点在测试部分评估一次；网络随后恢复成最后一步的样子。"""
+        last = {name: value.clone() for name, value in self.model.state_dict().items()}
+        load_weights(self.model, self.folder / "best")
+        self.tested = evaluate(self.model, self.task, data)
+        self.model.set_state_dict(last)
+        self.log.record(
+            "test",
+            self.best["epoch"],
+            self.step,
+            self.tested,
+            f"[Test] 第 {self.best['epoch']} 轮的检查点 {format_metrics(self.tested)}",
+        )
+
     # ---------------------------------------------------------------- 检查点
 
     def save_checkpoint(self) -> None:
@@ -250,6 +277,7 @@ class Trainer:
             "epoch": self.step // self.steps_per_epoch,
             "step": self.step,
             "steps_per_epoch": self.steps_per_epoch,
+            "total_steps": self.total_steps,
             "metrics": self.last,
             "best": self.best,
             "seconds": self.elapsed(),
@@ -275,9 +303,10 @@ class Trainer:
             )
         if state["step"] >= self.total_steps:
             raise UserError(
-                f"{path} 已经训练完 {state['epoch']} 轮；要接着训练，请加大轮数，"
-                f"例如 -o train.epochs={state['epoch'] + 5}"
+                f"{path} 已经训练完 {state['epoch']} 轮；要接着训练，请加大轮数，并让学习率从那里重新安排，"
+                f"例如 {more_epochs(state['epoch'])}"
             )
+        self.check_rate(state)
         load_weights(self.model, path)
         arrays = read_arrays(path, ".pdopt")
         self.task.set_state(
@@ -292,6 +321,30 @@ class Trainer:
         self.step, self.best, self.last = state["step"], state["best"], state["metrics"]
         self.seconds, self.train_seconds = state["seconds"], state["train_seconds"]
         self.num_seen = state["num_seen"]
+
+    def check_start_epoch(self) -> None:
+        """``optimizer.start_epoch`` 只用于接着训练：那一轮已经训练完。"""
+        start, done = self.config.optimizer.start_epoch, self.step // self.steps_per_epoch
+        if start > done:
+            raise UserError(
+                f"optimizer.start_epoch 是 {start}，而只训练完了 {done} 轮；它用于训练完之后 --resume 再练几轮"
+            )
+
+    def check_rate(self, state: dict) -> None:
+        """总步数改变时学习率的安排随之伸缩；学习率若因此升高，就停下来说明，不悄悄地跳。"""
+        step, before = state["step"], state.get("total_steps", self.total_steps)
+        if before == self.total_steps or self.config.optimizer.start_epoch > 0:
+            return
+        old, new = self.lr_at(min(step, before - 1), before), self.lr_at(step, self.total_steps)
+        if new > 1.01 * old:
+            raise UserError(
+                f"总轮数从 {before // self.steps_per_epoch} 改为 {self.config.train.epochs}，学习率的安排"
+                f"（{self.config.optimizer.schedule}）随之伸长，会从 {old:.3g} 跳到 {new:.3g}。请二者选一：\n"
+                f"  从这里起重新安排一段：{more_epochs(state['epoch'], self.config.train.epochs)}，"
+                f"再用 optimizer.lr 定它的最大值\n"
+                f"  保持现在的学习率：-o train.epochs={self.config.train.epochs} optimizer.schedule=constant "
+                f"optimizer.warmup=0 optimizer.lr={old:.3g}"
+            )
 
     def restore_best(self, resume: Path) -> None:
         """使 ``self.best`` 与文件夹里的 ``best`` 相符：它可能没来得及写，也可能留在别的文件夹里。"""
@@ -316,6 +369,7 @@ class Trainer:
             "trainable_parameters": count_parameters(self.model),
             "best": self.best,
             "last": self.last,
+            "test": self.tested,
             "epochs": self.config.train.epochs,
             "step": self.step,
             "wall_seconds": round(self.elapsed(), 3),
@@ -339,26 +393,29 @@ class Trainer:
         return summary
 
     def inside(self) -> bool | None:
-        """最好的指标是否在配置里写的范围之内；没有写或试运行时为 None。"""
+        """测试部分的指标（没有测试部分时是验证的）是否在配置里写的范围之内；没有写或试运行时为 None。"""
         if self.config.expect is None or self.dry_run or not self.best:
             return None
-        return self.config.expect.holds(self.best["value"])
+        return self.config.expect.holds(self.tested.get(self.task.metric, self.best["value"]))
 
     def finish(self) -> dict:
         """画曲线、写总结，告诉用户结果在哪里、接下来敲什么。"""
         summary = self.write_summary("finished")
         draw_curves(self.folder / "metrics.jsonl", self.folder / "curves.png", self.task.metric)
         save_animations(self.folder / VDL / VDL_FILE, self.folder / "pictures")
-        best = self.best
+        best, metric = self.best, self.task.metric
+        logger.info("训练结束，用时 %s", format_seconds(summary["wall_seconds"]))
         logger.info(
-            "训练结束，用时 %s；最好的验证 %s 是 %.4f（第 %d 轮）",
-            format_seconds(summary["wall_seconds"]),
-            best["metric"],
+            "%s：验证 %.4f（最好的第 %d 轮；最后一轮 %.4f），测试 %s",
+            metric,
             best["value"],
             best["epoch"],
+            self.last[metric],
+            f"{self.tested[metric]:.4f}" if self.tested else "—（这份数据没有测试部分；验证的数是挑出来的，偏乐观）",
         )
-        for name, metrics in self.baselines.items():
-            logger.info("对照：%s %s", name, format_metrics(metrics))
+        for name, parts in self.baselines.items():
+            figures = (f"{PART_NAMES[part]} {metrics[metric]:.4f}" for part, metrics in parts.items())
+            logger.info("对照：%s，%s", name, "，".join(figures))
         expect = self.config.expect
         if expect and self.dry_run:
             logger.info("预期：%s；这是试运行，不作比较", expect.bound())

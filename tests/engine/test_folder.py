@@ -62,7 +62,7 @@ def test_folder_without_a_run_is_welcome(tmp_path):
 def test_finished_run_is_refused_with_the_exact_commands(folder):
     assert refusal(folder) == [
         f"{folder} 里已有一次运行（已完成）。",
-        "  继续它：python tools/train.py -c a.yml --resume -o train.epochs=15",
+        "  继续它：python tools/train.py -c a.yml --resume -o train.epochs=15 optimizer.start_epoch=10",
         "  覆盖它：python tools/train.py -c a.yml -o overwrite=true",
         "  另存一处：python tools/train.py -c a.yml -o output_dir=<新文件夹>",
     ]
@@ -80,7 +80,7 @@ def test_unfinished_run_is_refused_too(folder, status, said):
 
 def test_flags_of_this_command_are_repeated(folder):
     _, resume, overwrite, elsewhere = refusal(folder, flags=" --dry_run")
-    assert resume == f"  继续它：{COMMAND} --resume -o train.epochs=15"
+    assert resume == f"  继续它：{COMMAND} --resume -o train.epochs=15 optimizer.start_epoch=10"
     assert overwrite == f"  覆盖它：{COMMAND} --dry_run -o overwrite=true"
     assert elsewhere == f"  另存一处：{COMMAND} --dry_run -o output_dir=<新文件夹>"
 

@@ -10,7 +10,7 @@ import pytest
 from paddle import nn
 
 from paddle_notes.config import OptimizerConfig
-from paddle_notes.engine.optim import build_optimizer, learning_rate
+from paddle_notes.engine.optim import build_optimizer, clip_gradients, learning_rate
 
 OPTIMIZERS = ["sgd", "momentum", "adam", "adamw"]
 
@@ -138,3 +138,37 @@ def test_set_lr_takes_effect(name):
 def test_model_without_biases():
     model = nn.Linear(2, 2, bias_attr=False)
     assert build_optimizer(OptimizerConfig(), model.parameters()) is not None
+
+
+# ---------------------------------------------------------------- 裁剪
+
+
+@pytest.mark.parametrize(("limit", "scale"), [(1.0, 0.1), (5.0, 0.5), (20.0, 1.0), (None, 1.0)])
+def test_clipping_is_one_norm_over_weights_and_biases(limit, scale):
+    """权重的梯度范数 6、偏置的 8，合起来 10：一起缩小，而不是各自缩到上限。"""
+    model = nn.Linear(4, 4)
+    (model.weight.sum() * (6 / 4) + model.bias.sum() * (8 / 2)).backward()
+    clip_gradients(model.parameters(), limit)
+    assert np.linalg.norm(model.weight.grad.numpy()) == pytest.approx(6 * scale, rel=1e-5)
+    assert np.linalg.norm(model.bias.grad.numpy()) == pytest.approx(8 * scale, rel=1e-5)
+
+
+@pytest.mark.parametrize("name", ["sgd", "momentum"])
+def test_applied_norm_of_a_clipped_step(name):
+    """一步之后参数改变的总范数是 学习率 × clip_norm。"""
+    model = nn.Linear(4, 4)
+    before = [parameter.numpy() for parameter in model.parameters()]
+    optimizer = build_optimizer(OptimizerConfig(name=name, lr=0.5), model.parameters())
+    (model.weight.sum() * (6 / 4) + model.bias.sum() * (8 / 2)).backward()
+    clip_gradients(model.parameters(), 1.0)
+    optimizer.step()
+    moved = [np.sum((parameter.numpy() - old) ** 2) for parameter, old in zip(model.parameters(), before)]
+    assert math.sqrt(sum(moved)) == pytest.approx(0.5, rel=1e-4)
+
+
+def test_parameters_without_gradients_are_passed_over():
+    model = nn.Sequential(nn.Linear(2, 2), nn.Linear(2, 2))
+    (3 * model[0].weight).sum().backward()
+    clip_gradients(model.parameters(), 1.0)
+    assert model[1].weight.grad is None
+    assert np.linalg.norm(model[0].weight.grad.numpy()) == pytest.approx(1.0, rel=1e-5)

@@ -6,6 +6,7 @@ import json
 import math
 import os
 import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -18,6 +19,7 @@ import pytest
 from paddle import nn
 
 from paddle_notes import models
+from paddle_notes.config import load_config
 from paddle_notes.engine import trainer as trainer_module
 from paddle_notes.engine.checkpoint import read_arrays, read_state
 from paddle_notes.engine.evaluate import Meter, evaluate
@@ -176,7 +178,7 @@ def test_interrupt_in_the_last_step_lets_the_run_finish(make_config, tiny_data, 
 
 
 def test_resume_from_best_drops_later_records(make_config, tiny_data, output, monkeypatch):
-    scores = iter([0.5, 0.9, 0.1, 0.2, 0.3])
+    scores = iter([0.5, 0.9, 0.1, 0.2, 0.3, 0.4])
     monkeypatch.setattr(trainer_module, "evaluate", lambda *args: {"loss": 1.0, "accuracy": next(scores)})
     config = make_config()
     run(config, tiny_data, stop_at=12)
@@ -196,7 +198,7 @@ def test_resume_into_another_folder_leaves_the_first_alone(make_config, tiny_dat
 
 def test_best_is_always_the_one_in_the_folder(make_config, tiny_data, output, monkeypatch):
     """从别的文件夹继续、或 best 没写成，之后说的最好的一轮都确实在文件夹里。"""
-    scores = iter([0.9, 0.5, 0.3, 0.1, 0.8, 0.2, 0.2])
+    scores = iter([0.9, 0.5, 0.3, 0.0, 0.1, 0.8, 0.2, 0.2, 0.0])  # 0.0 是测试
     monkeypatch.setattr(trainer_module, "evaluate", lambda *args: {"loss": 1.0, "accuracy": next(scores)})
     a, b, c = (output / name for name in "abc")
     run(make_config(f"output_dir={a}"), tiny_data, stop_at=7)  # 0.9
@@ -215,7 +217,7 @@ def test_best_is_always_the_one_in_the_folder(make_config, tiny_data, output, mo
 @pytest.mark.parametrize(
     ("overrides", "info", "expected"),
     [
-        (["train.epochs=1"], {}, r"已经训练完 1 轮；要接着训练，请加大轮数，例如 -o train\.epochs=6"),
+        (["train.epochs=1"], {}, r"已经训练完 1 轮；要接着训练，请加大轮数.*-o train\.epochs=6 optimizer\.start_epoch=1"),
         (["train.epochs=3"], {"model": {"name": "other"}}, "网络设置与配置不同"),
     ],
 )
@@ -236,10 +238,54 @@ def test_resume_with_another_batch_size(make_config, make_data, output):
 
 
 def test_more_epochs_after_the_end(make_config, tiny_data, output):
+    """训练完再练一轮：学习率从那里重新安排；配置里记着，中断之后还接得上。"""
+    more = ("train.epochs=2", "optimizer.start_epoch=1", "optimizer.lr=0.01")
     run(make_config("train.epochs=1"), tiny_data)
-    trainer = run(make_config("train.epochs=2"), tiny_data, resume=output / "last")
+    run(make_config(*more), tiny_data, stop_at=7, resume=output / "last")
+    trainer = run(load_config(output / "config.yml"), tiny_data, resume=output / "last")
     assert trainer.summary["status"] == "finished" and trainer.step == 10
-    assert [r["step"] for r in records(output) if r["split"] == "eval"] == [5, 10]
+    found = records(output)
+    assert [r["step"] for r in found if r["split"] == "eval"] == [5, 10]
+    rates = [r["lr"] for r in found if r["split"] == "train"]
+    schedule = [(1 + math.cos(math.pi * t / 5)) / 2 for t in range(5)]  # 预热占 5 步的一成，不足一步
+    assert rates == pytest.approx([0.02 * x for x in schedule] + [0.01 * x for x in schedule], rel=1e-6)
+
+
+@pytest.mark.parametrize("schedule", ["cosine", "step", "noam"])
+@pytest.mark.parametrize("stop_at", [None, 7])
+def test_more_epochs_never_raise_the_rate_silently(schedule, stop_at, make_config, tiny_data, output):
+    """加大轮数会把学习率的安排拉长，升高之前要停下来说明，给出的两种办法都走得通。"""
+    options = (f"optimizer.schedule={schedule}", "optimizer.warmup=0.2")
+    run(make_config("train.epochs=2", *options), tiny_data, stop_at=stop_at)
+    before = {file: file.read_bytes() for file in output.rglob("*") if file.is_file()}
+    with pytest.raises(UserError, match=r"总轮数从 2 改为 4，学习率的安排.*会从 \S+ 跳到") as caught:
+        run(make_config("train.epochs=4", *options), tiny_data, resume=output / "last")
+    assert {file: file.read_bytes() for file in output.rglob("*") if file.is_file()} == before
+    ways = re.findall(r"[a-z_]+\.[a-z_]+=[\w.+-]+", str(caught.value))
+    restart, hold = ways[:2], ways[2:]
+    assert len(restart) == 2 and len(hold) == 4
+    for name, way in (("restart", restart), ("hold", hold)):
+        target = output / name
+        shutil.copytree(output, target, ignore=shutil.ignore_patterns("restart"))
+        done = run(make_config(*options, f"output_dir={target}", *way), tiny_data, resume=target / "last")
+        assert done.summary["step"] == 20
+    rates = [r["lr"] for r in records(output / "hold") if r["split"] == "train"]
+    first = stop_at or 10
+    assert rates[first:] == pytest.approx([rates[first]] * (20 - first))
+    assert rates[first] <= 1.02 * rates[first - 1]
+
+
+def test_constant_rate_just_goes_on(make_config, tiny_data, output):
+    run(make_config("train.epochs=1", "optimizer.schedule=constant"), tiny_data)
+    config = make_config("train.epochs=2", "optimizer.schedule=constant")
+    assert run(config, tiny_data, resume=output / "last").step == 10
+
+
+def test_start_epoch_is_only_for_going_on(make_config, tiny_data, output):
+    run(make_config("train.epochs=3"), tiny_data, stop_at=5)
+    for config, resume in ((["train.epochs=5"], output / "last"), ([f"output_dir={output / 'new'}"], None)):
+        with pytest.raises(UserError, match=r"optimizer\.start_epoch 是 2，而只训练完了 [01] 轮"):
+            run(make_config(*config, "optimizer.start_epoch=2"), tiny_data, resume=resume)
 
 
 # ---------------------------------------------------------------- Ctrl-C
@@ -275,7 +321,7 @@ def test_ctrl_c_in_a_real_run(root, output, run_tool):
         encoding="utf-8",
     )
     for line in process.stdout:
-        if line.startswith("[Train] epoch 2/3 step 2/8"):
+        if line.startswith("[Train] epoch 2/3 step 2/7"):
             process.send_signal(signal.SIGINT)
             break
     _, error = process.communicate(timeout=600)
@@ -285,7 +331,7 @@ def test_ctrl_c_in_a_real_run(root, output, run_tool):
     command = re.search(r"继续：python (.+)$", error, re.MULTILINE)[1].split()
     assert command == ["tools/train.py", "-c", str(stopped / "config.yml"), "--resume"]
     assert read_summary(stopped)["status"] == "interrupted"
-    assert 10 <= read_state(stopped / "last")["step"] < 24
+    assert 9 <= read_state(stopped / "last")["step"] < 21
 
     finished = run_tool("train", *command[1:])
     assert finished.code == 0, finished.err
@@ -335,7 +381,7 @@ def test_overflow_is_told_from_bad_parameters(make_config, tiny_data):
 
 
 def test_bad_data_is_blamed(make_config, tiny_data):
-    train, valid = tiny_data
+    train, valid, test = tiny_data
 
     class Bad:
         def __len__(self):
@@ -348,7 +394,7 @@ def test_bad_data_is_blamed(make_config, tiny_data):
                 yield images, labels
 
     with pytest.raises(UserError, match=r"第 1 轮第 3 步的损失是 nan.*输入数据里就有 NaN 或无穷；请检查数据"):
-        run(make_config(), (Bad(), valid), lambda: models.build("lenet", form="original"))
+        run(make_config(), (Bad(), valid, test), lambda: models.build("lenet", form="original"))
 
 
 # ---------------------------------------------------------------- 留下什么
@@ -362,7 +408,7 @@ def test_a_finished_run_leaves_everything(make_config, tiny_data, output):
 
     summary = read_summary(output)
     assert summary == json.loads(json.dumps(trainer.summary))
-    evals = [record for record in records(output) if record["split"] == "eval"]
+    evals, tests = ([r for r in records(output) if r["split"] == split] for split in ("eval", "test"))
     best = max(evals, key=lambda record: record["accuracy"])  # 并列时取最早的
     assert summary["best"] == {
         "metric": "accuracy",
@@ -371,6 +417,7 @@ def test_a_finished_run_leaves_everything(make_config, tiny_data, output):
         "step": best["step"],
     }
     assert summary["last"] == {"loss": evals[-1]["loss"], "accuracy": evals[-1]["accuracy"]}
+    assert [summary["test"]] == [{"loss": r["loss"], "accuracy": r["accuracy"]} for r in tests]
     assert (summary["status"], summary["dry_run"], summary["epochs"], summary["step"]) == (
         "finished",
         False,
@@ -398,6 +445,7 @@ def test_records_and_their_order(make_config, tiny_data, output):
         ("train", 2, 9),
         ("train", 2, 10),
         ("eval", 2, 10),
+        ("test", found[-1]["epoch"], 10),
     ]
     assert list(found[0]) == ["split", "epoch", "step", "loss", "accuracy", "lr", "ips"]
     assert list(found[3]) == ["split", "epoch", "step", "loss", "accuracy"]
@@ -423,7 +471,7 @@ def test_learning_rate_is_recorded(make_config, tiny_data, output):
 
 def test_best_and_last(make_config, tiny_data, output, monkeypatch):
     """best 是最好的一轮的参数，并列时取早的；last 是最后一轮的。"""
-    scores, weights = iter([0.5, 0.7, 0.7, 0.6]), []
+    scores, weights = iter([0.5, 0.7, 0.7, 0.6, 0.65]), []
 
     def fake_evaluate(model, task, data):
         weights.append(model[6].weight.numpy())
@@ -436,12 +484,51 @@ def test_best_and_last(make_config, tiny_data, output, monkeypatch):
     assert np.array_equal(read_arrays(output / "last")["6.weight"], weights[3])
     assert read_state(output / "best")["metrics"] == {"loss": 1.0, "accuracy": 0.7}
     assert (read_state(output / "best")["epoch"], read_state(output / "last")["epoch"]) == (2, 4)
+    assert summary["last"]["accuracy"] == 0.6 and summary["test"] == {"loss": 1.0, "accuracy": 0.65}
+
+
+def test_test_part_is_looked_at_once_with_the_chosen_checkpoint(make_config, tiny_data, output, monkeypatch):
+    """测试部分只在最后评估一次，用的是 best 的参数；之后网络恢复成最后一步的样子。"""
+    scores, seen = iter([0.5, 0.7, 0.6, 0.4]), []
+
+    def fake_evaluate(model, task, data):
+        seen.append((data, model[6].weight.numpy()))
+        return {"loss": 1.0, "accuracy": next(scores)}
+
+    monkeypatch.setattr(trainer_module, "evaluate", fake_evaluate)
+    trainer = run(make_config(), tiny_data)
+    _, valid, test = tiny_data
+    assert [data for data, _ in seen] == [valid, valid, valid, test]
+    assert np.array_equal(seen[3][1], read_arrays(output / "best")["6.weight"])
+    assert np.array_equal(seen[3][1], seen[1][1]) and not np.array_equal(seen[3][1], seen[2][1])
+    assert np.array_equal(trainer.model[6].weight.numpy(), read_arrays(output / "last")["6.weight"])
+    assert trainer.summary["test"]["accuracy"] == 0.4
+    log = (output / "train.log").read_text(encoding="utf-8")
+    assert "accuracy：验证 0.7000（最好的第 2 轮；最后一轮 0.6000），测试 0.4000" in log
+
+
+def test_test_part_changes_nothing_of_the_training(make_config, make_data, output):
+    """换一份测试数据，或没有测试数据：检查点与验证的记录逐位相同。"""
+    train, valid, test = make_data()
+    for name, data in {"a": (train, valid, test), "b": (train, valid, train), "c": (train, valid, None)}.items():
+        run(make_config(f"output_dir={output / name}"), data)
+    kept = {name: [r for r in records(output / name) if r["split"] != "test"] for name in "abc"}
+    assert kept["a"] == kept["b"] == kept["c"]
+    for other in "bc":
+        for name in ("best", "last"):
+            ours, theirs = (read_arrays(output / folder / name) for folder in ("a", other))
+            assert all(np.array_equal(ours[key], theirs[key]) for key in ours)
+    assert read_summary(output / "c")["test"] == {}
+    assert "这份数据没有测试部分" in (output / "c" / "train.log").read_text(encoding="utf-8")
 
 
 @pytest.mark.parametrize(
-    ("at_least", "inside", "said"), [(0.0, True, "在预期之内"), (1.0, False, "不在预期之内")]
+    ("at_least", "inside", "said"), [(0.0, True, "在预期之内"), (0.5, False, "不在预期之内")]
 )
-def test_expectation(at_least, inside, said, make_config, tiny_data, output):
+def test_expectation(at_least, inside, said, make_config, tiny_data, output, monkeypatch):
+    """预期说的是测试部分：验证的数再好也不算。"""
+    scores = iter([1 - at_least, at_least / 2])  # 先验证，后测试
+    monkeypatch.setattr(trainer_module, "evaluate", lambda *args: {"loss": 1.0, "accuracy": next(scores)})
     config = make_config(f"expect.at_least={at_least}", "expect.minutes=0.5", "train.epochs=1")
     assert run(config, tiny_data).summary["inside"] is inside
     log = (output / "train.log").read_text(encoding="utf-8")
@@ -482,7 +569,7 @@ def test_meter_weighs_by_samples():
 def test_evaluate_equals_one_big_batch(tiny_data):
     """最后一批比别的小，平均不能因此偏。"""
     seed_everything(0)
-    model, (_, valid) = small_network(), tiny_data
+    model, (_, valid, _) = small_network(), tiny_data
     model.train()
     found = evaluate(model, Classification(INFO), valid)
     assert not model.training
