@@ -108,6 +108,7 @@ title: 学习率
 question: 学习率太大会怎样？
 base: configs/softmax_regression.yml
 override: {train.epochs: 1, data.batch_size: 500}
+seeds: [0, 1]
 runs:
   正常: {}
   太大: {optimizer.lr: 1e38}
@@ -122,16 +123,18 @@ def test_experiment(tool, tmp_path, plot):
     file.write_text(EXPERIMENT.replace("PLOT", plot), encoding="utf-8")
     result = tool("experiment", file, "--out", out)
     assert result.code == 0, result.text
-    good, bad = (read_summary(out / "rates" / name) for name in ("正常", "太大"))
-    assert (good["status"], bad["status"]) == ("finished", "failed")
+    good, bad = (read_summary(out / "rates" / name / "1") for name in ("正常", "太大"))
+    assert (good["status"], bad["status"], good["seed"]) == ("finished", "failed", 1)
+    both = [read_summary(out / "rates" / "正常" / seed)["test"]["accuracy"] for seed in "01"]
+    assert both[0] != both[1]
     assert "学习率太大" in bad["error"]
     rows = {line.split(" | ")[0]: line for line in result.out.splitlines() if line.startswith("| ")}
-    assert f"{good['best']['value']:.4g}" in rows["| 正常"]
+    assert f"{sum(both) / 2:.4g}（{min(both):.4g}–{max(both):.4g}）" in rows["| 正常"]
     assert bad["error"] in rows["| 太大"]
     assert np.asarray(Image.open(out / "rates.png")).std() > 1
-    before = (out / "rates" / "正常" / "summary.json").stat().st_mtime
+    before = (out / "rates" / "正常" / "1" / "summary.json").stat().st_mtime
     assert tool("experiment", file, "--out", out).code == 0
-    assert (out / "rates" / "正常" / "summary.json").stat().st_mtime == before  # 做完的不重做
+    assert (out / "rates" / "正常" / "1" / "summary.json").stat().st_mtime == before  # 做完的不重做
 
 
 def test_all_experiments_are_valid(tool, load_tool, root):
@@ -144,8 +147,8 @@ def test_all_experiments_are_valid(tool, load_tool, root):
     for file in files:
         experiment = module.load_experiment(file.stem)
         assert file.stem in listed and experiment.title in listed
-        for changes in experiment.runs.values():
-            load_config(root / experiment.base, module.as_overrides({**experiment.override, **changes}))
+        for base, overrides in module.plan_runs(experiment, []).values():
+            load_config(root / base, overrides)
 
 
 def test_lists_and_text_become_overrides(load_tool):
@@ -159,6 +162,7 @@ def test_lists_and_text_become_overrides(load_tool):
         (("runs:", "run:"), "runs"),
         (("optimizer.lr", "optimizer.Lr"), "你是不是想写 optimizer.lr？"),
         (("PLOT", "pie"), "plot 没有 'pie' 这种取值"),
+        (("base: configs/softmax_regression.yml\n", ""), "runs.正常 没有 base，整个实验也没有"),
     ],
 )
 def test_bad_experiment(tool, tmp_path, change, said):
@@ -167,6 +171,19 @@ def test_bad_experiment(tool, tmp_path, change, said):
     result = tool("experiment", file, "--out", tmp_path / "out")
     assert result.code == 2 and said in result.err
     assert not (tmp_path / "out").exists()
+
+
+def test_a_run_may_have_its_own_base(load_tool, tmp_path):
+    module, file = load_tool("experiment"), tmp_path / "two.yml"
+    file.write_text(
+        "title: 甲\nquestion: 乙\nruns:\n  一: {base: configs/mlp.yml}\n  二: {base: configs/svm.yml, seed: 3}\n",
+        encoding="utf-8",
+    )
+    plans = module.plan_runs(module.load_experiment(str(file)), ["train.epochs=1"])
+    assert plans == {
+        "一": ("configs/mlp.yml", ["train.epochs=1"]),
+        "二": ("configs/svm.yml", ["seed=3", "train.epochs=1"]),
+    }
 
 
 def test_unknown_experiment(tool):

@@ -31,7 +31,8 @@ LENET = ROOT / "configs" / "lenet.yml"
 TOOLS = [
     file.stem for file in sorted((ROOT / "tools").glob("*.py")) if "cli.run(main)" in file.read_text("utf-8")
 ]
-FAST = ("train.epochs=1", "data.batch_size=250")  # 一轮 16 步，不到 1 秒
+FAST = ("train.epochs=1", "data.batch_size=250")  # 一轮 14 步，不到 1 秒
+MORE = ("train.epochs=2", "optimizer.start_epoch=1")  # 训练完一轮之后再练一轮
 
 
 def files(folder: Path) -> dict[str, bytes]:
@@ -122,7 +123,9 @@ def test_what_a_run_says_at_the_end(trained, tool, output):
     lines = result.out.splitlines()
     summary = read_summary(output)
     assert lines[0].startswith("设备 cpu")
-    assert lines[-4].endswith(f"最好的验证 accuracy 是 {summary['best']['value']:.4f}（第 1 轮）")
+    value = f"{summary['best']['value']:.4f}"
+    test = f"{summary['test']['accuracy']:.4f}"
+    assert lines[-4] == f"accuracy：验证 {value}（最好的第 1 轮；最后一轮 {value}），测试 {test}"
     assert lines[-3].startswith("预期：accuracy ≥ 0.2") and lines[-3].endswith("在预期之内")
     assert lines[-2] == f"检查点：{output / 'best'}"
     assert lines[-1] == f"看曲线：visualdl --logdir {output / 'vdl'} --language zh"
@@ -197,13 +200,13 @@ def test_resume_from_elsewhere_does_not_replace_a_run(trained, copy, tool):
         trained / "last",
         "-o",
         *FAST[1:],
-        "train.epochs=2",
+        *MORE,
         f"output_dir={copy}",
     ]
     message = fails(tool("train", *words))
     assert f"--resume {trained / 'last'} -o overwrite=true" in message and files(copy) == before
     assert tool("train", *words, "-o", "overwrite=true").code == 0
-    assert read_state(copy / "last")["step"] == 32
+    assert read_state(copy / "last")["step"] == 28
 
 
 # ---------------------------------------------------------------- 训练的坏输入
@@ -283,7 +286,7 @@ def test_full_disk(copy, tool, monkeypatch):
         raise OSError(errno.ENOSPC, "No space left on device")
 
     monkeypatch.setattr(paddle, "save", full)
-    words = ["-c", LENET, "--resume", "-o", *FAST[1:], "train.epochs=2", f"output_dir={copy}"]
+    words = ["-c", LENET, "--resume", "-o", *FAST[1:], *MORE, f"output_dir={copy}"]
     before = files(copy)
     assert fails(tool("train", *words)) == "磁盘已满，写不进文件；清出空间后再用 --resume 继续"
     after = files(copy)
@@ -297,13 +300,13 @@ def test_full_disk(copy, tool, monkeypatch):
 @pytest.mark.skipif(os.name == "nt", reason="Windows 没有 RLIMIT_FSIZE")
 def test_file_size_limit(copy, run_python):
     """真的写不进去（系统限制每个文件 100 KB），而不是假装的。"""
-    words = ["-c", str(LENET), "--resume", "-o", *FAST[1:], "train.epochs=2", f"output_dir={copy}"]
+    words = ["-c", str(LENET), "--resume", "-o", *FAST[1:], *MORE, f"output_dir={copy}"]
     result = run_python(
         "import resource, runpy, sys\nresource.setrlimit(resource.RLIMIT_FSIZE, (100_000, 100_000))\n"
         f"sys.argv = ['tools/train.py', *{words!r}]\nrunpy.run_path('tools/train.py', run_name='__main__')"
     )
     assert "超过了允许的大小" in fails(result)
-    assert read_state(copy / "last")["step"] == 16
+    assert read_state(copy / "last")["step"] == 14
     assert read_arrays(copy / "last").keys() == read_arrays(copy / "best").keys()
     assert not list(copy.glob("*.tmp")) + list(copy.glob("*.old"))
 
@@ -311,7 +314,7 @@ def test_file_size_limit(copy, run_python):
 def test_weights_that_cannot_be_resumed(copy, tool, tmp_path):
     last = copy / "last.pdparams"
     whole = last.read_bytes()
-    words = ["-c", LENET, "--resume", "-o", *FAST[1:], "train.epochs=2", f"output_dir={copy}"]
+    words = ["-c", LENET, "--resume", "-o", *FAST[1:], *MORE, f"output_dir={copy}"]
     for content in (whole[:-10], b"", pickle.dumps({"a": 1})):
         last.write_bytes(content)
         before = files(copy)
@@ -332,14 +335,34 @@ def test_eval_gives_exactly_the_logged_figure(trained, tool, name):
     found = json.loads(result.out)
     logged = read_state(trained / name)["metrics"]
     assert {key: found[key] for key in logged} == logged  # 逐位相等
-    assert found["samples"] == 1000
+    assert (found["split"], found["samples"]) == ("valid", 500)
     assert found["accuracy"] == read_summary(trained)["best"]["value"]
+
+
+def test_eval_on_the_test_part_gives_the_figure_of_the_run(trained, tool):
+    words = ("-c", trained / "config.yml", "--weights", trained / "best", "--split", "test")
+    found = json.loads(tool("eval", *words, "--json").out)
+    summary = read_summary(trained)
+    assert {key: found[key] for key in summary["test"]} == summary["test"]  # 逐位相等
+    assert (found["split"], found["samples"]) == ("test", 1000)
+    expected = f"1000 个样本 loss {found['loss']:.4f} acc {found['accuracy']:.4f}"
+    assert tool("eval", *words).out.splitlines()[-1] == f"[Test] {trained / 'best'} {expected}"
+
+
+def test_eval_on_a_test_part_that_is_not_there(trained, tool, tmp_path):
+    for part in ("train", "valid"):
+        for digit in range(10):
+            (tmp_path / part / str(digit)).mkdir(parents=True)
+            Image.new("L", (28, 28), digit).save(tmp_path / part / str(digit) / "a.png")
+    words = ["-c", LENET, "-o", "data.name=folder", f"data.path={tmp_path}", "data.image_size=28"]
+    message = fails(tool("eval", *words, "--weights", trained / "best", "--split", "test"))
+    assert "没有测试部分；请放一个 test 文件夹，或用 --split valid" in message
 
 
 def test_eval_prints_a_line(trained, tool):
     result = tool("eval", "-c", LENET, "-o", *FAST, "--weights", trained / "best")
     metrics = read_state(trained / "best")["metrics"]
-    expected = f"1000 个样本 loss {metrics['loss']:.4f} acc {metrics['accuracy']:.4f}"
+    expected = f"500 个样本 loss {metrics['loss']:.4f} acc {metrics['accuracy']:.4f}"
     assert result.out.splitlines()[-1] == f"[Eval] {trained / 'best'} {expected}"
 
 

@@ -68,7 +68,9 @@ def main(argv: list[str] | None = None) -> int:
     task.prepare(parts.valid)
     metrics = evaluate(model, task, data)
     if args.json:
-        print(json.dumps({"weights": args.weights, "split": args.split, "samples": data.num_samples, **metrics}))
+        print(
+            json.dumps({"weights": args.weights, "split": args.split, "samples": data.num_samples, **metrics})
+        )
     else:
         print(environment)
         title = {"valid": "Eval", "test": "Test"}[args.split]

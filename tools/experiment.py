@@ -4,14 +4,16 @@
     python tools/experiment.py degradation
     python tools/experiment.py degradation -o train.epochs=1        # 先小跑一遍
 
-实验是 configs/experiments/ 里的一份 YAML：一份基础配置，加上每次运行要改的几项。
-每次运行在 output/experiments/<实验>/<运行>/ 里；做完的不会重做，改了设置请换 --out 或删去文件夹。
+实验是 configs/experiments/ 里的一份 YAML：一份基础配置，加上每次运行要改的几项；一次运行也可以有自己的
+基础配置 base。seeds 里有几个种子就各训练几次：表里是均值与最小、最大，相差不过这个范围的不能说谁更好。
+每次运行在 output/experiments/<实验>/<运行>/<种子>/ 里；做完的不会重做，改了设置请换 --out 或删去文件夹。
 有的实验故意让训练失败：失败的运行也在表里，写着原因。
 """
 
 from __future__ import annotations
 
 import json
+import statistics
 import subprocess
 import sys
 from pathlib import Path
@@ -43,9 +45,10 @@ def load_experiment(name: str):
     class Experiment(Section):
         title: str
         question: str
-        base: str  # 基础配置，相对于项目的根目录
+        base: str | None = None  # 基础配置，相对于项目的根目录；各次运行也可以自己写
         override: dict[str, str | list] = {}  # 每次运行都要改的，如 train.epochs: 3
         runs: dict[str, dict[str, str | list]] = Field(min_length=1)  # 运行的名字 -> 要改的
+        seeds: list[int] = Field([0], min_length=1)
         plot: Literal["curves", "bars"] = "curves"
         metrics: list[str] = ["train/loss", "eval/accuracy"]
 
@@ -54,10 +57,24 @@ def load_experiment(name: str):
         names = [file.stem for file in FOLDER.glob("*.yml")]
         raise UserError(f"没有名为 {name} 的实验；{suggestion(name, names)}")
     try:
-        return Experiment.model_validate(read_yaml(path))
+        experiment = Experiment.model_validate(read_yaml(path))
     except ValidationError as error:
         first = error.errors()[0]
         raise UserError(f"{path}：{'.'.join(map(str, first['loc']))} {explain(first)}") from error
+    for name, changes in experiment.runs.items():
+        if experiment.base is None and "base" not in changes:
+            raise UserError(f"{path}：runs.{name} 没有 base，整个实验也没有；请写明基础配置")
+    return experiment
+
+
+def plan_runs(experiment, extra: list[str]) -> dict[str, tuple[str, list[str]]]:
+    """各次运行：名字 -> (基础配置, -o 的各项)，不含种子。"""
+    plans = {}
+    for name, changes in experiment.runs.items():
+        changes = {**experiment.override, **changes}
+        base = changes.pop("base", experiment.base)
+        plans[name] = base, [*as_overrides(changes), *extra]
+    return plans
 
 
 def as_overrides(changes: dict[str, str | list]) -> list[str]:
@@ -99,13 +116,25 @@ def last_value(folder: Path, metric: str) -> float | None:
 
 
 def values_of(summary: dict, folder: Path, metrics: list[str]) -> dict[str, float | None]:
-    """横条图要的数：``best``、``minutes``、``trainable_parameters``，或最后一次记录的指标。"""
+    """一次运行的数：``best``、``test``、``minutes``、``trainable_parameters``，或最后一次记录的指标。"""
     known = {
         "best": summary["best"].get("value"),
+        "test": summary["test"].get(summary["best"].get("metric")),
         "minutes": summary["wall_seconds"] / 60,
         "trainable_parameters": summary["trainable_parameters"],
     }
     return {metric: known[metric] if metric in known else last_value(folder, metric) for metric in metrics}
+
+
+def cell(metric: str, values: list[float | None]) -> str:
+    """表里的一格：几个种子的均值与最小、最大。"""
+    found = [value for value in values if value is not None]
+    if not found:
+        return "—"
+    if metric == "trainable_parameters":
+        return f"{found[0]:,}"
+    mean = f"{statistics.mean(found):,.4g}"
+    return mean if len(found) == 1 else f"{mean}（{min(found):,.4g}–{max(found):,.4g}）"
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -121,36 +150,40 @@ def main(argv: list[str] | None = None) -> int:
     experiment = load_experiment(args.name)
     from paddle_notes.config import load_config
 
-    plans = {
-        name: [*as_overrides({**experiment.override, **changes}), *args.override]
-        for name, changes in experiment.runs.items()
-    }
-    for overrides in plans.values():  # 先查错，再开始训练
-        load_config(ROOT / experiment.base, overrides)
+    plans = plan_runs(experiment, args.override)
+    for base, overrides in plans.values():  # 先查错，再开始训练
+        load_config(ROOT / base, overrides)
     root = args.out / Path(args.name).stem
     print(f"{experiment.title}：{experiment.question}")
-    summaries = {}
-    for index, (name, overrides) in enumerate(plans.items(), 1):
-        print(f"\n[{index}/{len(plans)}] {name}：{' '.join(overrides) or '基础配置'}", flush=True)
-        summaries[name] = run_one(experiment.base, overrides, root / name)
+    runs = [(seed, name) for seed in experiment.seeds for name in plans]  # 先把每种做法各做一遍
+    summaries: dict[str, list[dict]] = {name: [] for name in plans}
+    for index, (seed, name) in enumerate(runs, 1):
+        base, overrides = plans[name]
+        words = f"{base} {' '.join(overrides)}".strip()
+        print(f"\n[{index}/{len(runs)}] {name}，种子 {seed}：{words}", flush=True)
+        folder = root / name / str(seed)
+        summaries[name].append(run_one(base, [*overrides, f"seed={seed}"], folder))
 
     from paddle_notes.analysis.comparison import draw_bars, draw_comparison
 
-    folders = {name: root / name for name in plans}
-    values = {name: values_of(summaries[name], folders[name], experiment.metrics) for name in plans}
+    folders = {name: [root / name / str(seed) for seed in experiment.seeds] for name in plans}
+    columns = list(dict.fromkeys([*experiment.metrics, "best", "test", "trainable_parameters", "minutes"]))
+    values = {
+        name: [values_of(*pair, columns) for pair in zip(summaries[name], folders[name])] for name in plans
+    }
     picture = args.out / f"{Path(args.name).stem}.png"
     if experiment.plot == "bars":
         draw_bars(values, experiment.metrics, picture)
     else:
         draw_comparison(folders, experiment.metrics, picture)
 
-    columns = list(dict.fromkeys([*experiment.metrics, "best", "trainable_parameters", "minutes"]))
+    if len(experiment.seeds) > 1:
+        print(f"\n种子 {experiment.seeds}：均值（最小–最大）")
     print(f"\n| 运行 | {' | '.join(columns)} | 备注 |\n|{'---|' * (len(columns) + 2)}")
-    for name, summary in summaries.items():
-        row = values_of(summary, folders[name], columns)
-        cells = ["—" if value is None else f"{value:,.4g}" for value in row.values()]
-        cells[columns.index("trainable_parameters")] = f"{summary['trainable_parameters']:,}"
-        print(f"| {name} | {' | '.join(cells)} | {summary.get('error', '')} |")
+    for name, found in values.items():
+        cells = [cell(column, [one[column] for one in found]) for column in columns]
+        errors = dict.fromkeys(summary["error"] for summary in summaries[name] if "error" in summary)
+        print(f"| {name} | {' | '.join(cells)} | {'；'.join(errors)} |")
     print(f"\n图：{picture}")
     print(f"看曲线：visualdl --logdir {cli.quote(str(root))} --language zh")
     return 0

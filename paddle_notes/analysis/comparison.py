@@ -21,6 +21,7 @@ METRICS = {
     "trainable_parameters": ("可训练参数", "trainable parameters"),
     "macs": ("一张图的乘加次数", "MACs per image"),
     "best": ("最好的验证指标", "best validation metric"),
+    "test": ("测试指标", "test metric"),
     "minutes": ("训练时间（分钟）", "training time (minutes)"),
 }
 
@@ -29,8 +30,8 @@ def _name(metric: str) -> str:
     return label(*METRICS.get(metric, (metric, metric)))
 
 
-def draw_comparison(folders: dict[str, Path], metrics: list[str], picture: Path) -> None:
-    """每个指标一栏，每次运行一条线。指标写成 ``train/loss``、``eval/accuracy``。
+def draw_comparison(folders: dict[str, list[Path]], metrics: list[str], picture: Path) -> None:
+    """每个指标一栏，每种运行一种颜色，几个种子各一条线。指标写成 ``train/loss``、``eval/accuracy``。
 
     横轴是轮次：训练的记录按步数折算。没有这个指标的运行（中途失败的）不画。
     """
@@ -40,13 +41,18 @@ def draw_comparison(folders: dict[str, Path], metrics: list[str], picture: Path)
     figure = Figure(figsize=(4.6 * len(metrics), 3.6), layout="constrained")
     for axes, metric in zip(figure.subplots(1, len(metrics), squeeze=False)[0], metrics):
         split, _, key = metric.partition("/")
-        for name, folder in folders.items():
-            records = read_metrics(folder / "metrics.jsonl")
-            steps = max((r["step"] / r["epoch"] for r in records if r["split"] == "eval"), default=None)
-            steps = steps or max((r["step"] for r in records), default=1)
-            points = [(r["step"] / steps, r[key]) for r in records if r["split"] == split and key in r]
-            if points:
-                axes.plot(*zip(*points), "o-" if split == "eval" else "-", label=name, markersize=3, lw=1.3)
+        for number, (name, seeds) in enumerate(folders.items()):
+            lines = [points for folder in seeds if (points := _points(folder, split, key))]
+            for index, points in enumerate(lines):
+                axes.plot(
+                    *zip(*points),
+                    "o-" if split == "eval" else "-",
+                    label=None if index else name,
+                    color=f"C{number}",
+                    markersize=3,
+                    lw=1.3,
+                    alpha=1 if len(lines) == 1 else 0.6,
+                )
         axes.set_xlabel(label("轮次", "epoch"))
         axes.set_ylabel(_name(metric))
         axes.grid(alpha=0.3)
@@ -54,8 +60,16 @@ def draw_comparison(folders: dict[str, Path], metrics: list[str], picture: Path)
     figure.savefig(picture, dpi=100)
 
 
-def draw_bars(values: dict[str, dict[str, float]], metrics: list[str], picture: Path) -> None:
-    """每个指标一栏横条，每次运行一条：``values[运行][指标]``。"""
+def _points(folder: Path, split: str, key: str) -> list[tuple[float, float]]:
+    """一次运行的一个指标：各点的 (轮次, 值)。"""
+    records = read_metrics(folder / "metrics.jsonl")
+    steps = max((r["step"] / r["epoch"] for r in records if r["split"] == "eval"), default=None)
+    steps = steps or max((r["step"] for r in records), default=1)
+    return [(r["step"] / steps, r[key]) for r in records if r["split"] == split and key in r]
+
+
+def draw_bars(values: dict[str, list[dict[str, float]]], metrics: list[str], picture: Path) -> None:
+    """每个指标一栏横条，每种运行一条：``values[运行]`` 是各个种子的 {指标: 值}，横线是最小到最大。"""
     from matplotlib.figure import Figure
     from matplotlib.ticker import EngFormatter
 
@@ -64,8 +78,14 @@ def draw_bars(values: dict[str, dict[str, float]], metrics: list[str], picture: 
     names = list(values)
     panels = figure.subplots(1, len(metrics), sharey=True, squeeze=False)[0]
     for axes, metric, color in zip(panels, metrics, ("tab:blue", "tab:orange", "tab:green", "tab:red")):
-        numbers = [values[name].get(metric) or 0.0 for name in names]
-        bars = axes.barh(range(len(names)), numbers, color=color)
+        found = [[run.get(metric) or 0.0 for run in values[name]] for name in names]
+        numbers = [sum(runs) / len(runs) for runs in found]
+        spread = [
+            [number - min(runs) for number, runs in zip(numbers, found)],
+            [max(runs) - number for number, runs in zip(numbers, found)],
+        ]
+        shown = any(map(any, spread))
+        bars = axes.barh(range(len(names)), numbers, color=color, xerr=spread if shown else None)
         big = max(numbers, default=0) >= 1000
         texts = [EngFormatter(places=1)(number) if big else f"{number:.4g}" for number in numbers]
         axes.bar_label(bars, texts, padding=2, fontsize=8)

@@ -411,7 +411,9 @@ class Trainer:
             best["value"],
             best["epoch"],
             self.last[metric],
-            f"{self.tested[metric]:.4f}" if self.tested else "—（这份数据没有测试部分；验证的数是挑出来的，偏乐观）",
+            f"{self.tested[metric]:.4f}"
+            if self.tested
+            else "—（这份数据没有测试部分；验证的数是挑出来的，偏乐观）",
         )
         for name, parts in self.baselines.items():
             figures = (f"{PART_NAMES[part]} {metrics[metric]:.4f}" for part, metrics in parts.items())

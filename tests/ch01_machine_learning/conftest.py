@@ -7,13 +7,13 @@ import pytest
 
 @pytest.fixture(scope="package")
 def digits():
-    """训练图像 (4000, 28, 28)、标签、测试图像 (1000, 28, 28)、标签；与 data/mnist5k.py 同样的划分。"""
+    """训练图像 (4000, 28, 28)、标签、测试图像 (1000, 28, 28)、标签；与本章的 digits.py 同样的划分。"""
     from paddle_notes.data.images import split_indices
-    from paddle_notes.data.mnist5k import VALID_FRACTION, read_mnist5k
+    from paddle_notes.data.mnist5k import read_mnist5k
 
     images, labels = read_mnist5k()
     images = images[..., 0].astype("float64")
-    train, test = split_indices(labels, VALID_FRACTION)
+    train, test = split_indices(labels, 0.2)
     return images[train], labels[train], images[test], labels[test]
 
 

@@ -200,8 +200,9 @@ def test_first_batches(dataset):
 
 def test_build_data(make_config):
     config = make_config("data.augment.flip=true").data
-    train, valid = build_data(config, seed=7)
+    train, valid, test = build_data(config, seed=7)
     assert (train.training, train.seed, train.shift, train.flip, train.batch_size) == (True, 7, 2, True, 8)
     assert (valid.training, valid.shift, valid.flip, valid.batch_size) == (False, 0, False, 8)
-    assert (train.num_samples, valid.num_samples) == (4000, 1000)
-    assert train.info() == valid.info() == train.dataset.info()
+    assert (test.training, test.shift, test.flip, test.batch_size) == (False, 0, False, 8)
+    assert (train.num_samples, valid.num_samples, test.num_samples) == (3500, 500, 1000)
+    assert train.info() == valid.info() == test.info() == train.dataset.info()

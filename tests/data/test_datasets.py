@@ -42,7 +42,7 @@ def write_idx(file: Path, array: np.ndarray) -> None:
 @pytest.fixture(params=["", ".gz"])
 def idx_folder(tmp_path, request):
     generator = np.random.default_rng(0)
-    for prefix, count in (("train", 10), ("t10k", 6)):
+    for prefix, count in (("train", 20), ("t10k", 6)):
         images = generator.integers(0, 256, (count, 28, 28))
         write_idx(tmp_path / f"{prefix}-images-idx3-ubyte{request.param}", images)
         write_idx(tmp_path / f"{prefix}-labels-idx1-ubyte{request.param}", np.arange(count) % 10)
@@ -51,11 +51,16 @@ def idx_folder(tmp_path, request):
 
 @pytest.mark.parametrize("name", ["mnist", "fashion_mnist"])
 def test_idx(idx_folder, name):
-    train, valid = read(name, idx_folder)
-    assert (train.num_samples, valid.num_samples) == (10, 6)
-    expected = np.random.default_rng(0).integers(0, 256, (10, 28, 28))
-    assert np.array_equal(train.dataset.images[:, 0], expected)
-    assert valid.dataset.labels.tolist() == [0, 1, 2, 3, 4, 5]
+    """官方的测试集原样用作测试，验证从训练图像里每类取一份。"""
+    train, valid, test = read(name, idx_folder)
+    assert (train.num_samples, valid.num_samples, test.num_samples) == (10, 10, 6)
+    generator = np.random.default_rng(0)
+    expected = [generator.integers(0, 256, (count, 28, 28)) for count in (20, 6)]
+    found = np.concatenate([train.dataset.images[:, 0], valid.dataset.images[:, 0]])
+    assert {image.tobytes() for image in found} == {image.astype("uint8").tobytes() for image in expected[0]}
+    assert np.array_equal(test.dataset.images[:, 0], expected[1])
+    assert test.dataset.labels.tolist() == [0, 1, 2, 3, 4, 5]
+    assert sorted(train.dataset.labels) == sorted(valid.dataset.labels) == list(range(10))
     assert train.info()["facts"]["num_classes"] == 10
 
 
@@ -105,10 +110,11 @@ def cifar_batch(seed: int) -> tuple[np.ndarray, bytes]:
 def test_cifar10(tmp_path):
     (first, one), (_, two), (_, test) = (cifar_batch(seed) for seed in range(3))
     members = {"data_batch_1": one, "data_batch_2": two, "test_batch": test, "batches.meta": b"junk"}
-    train, valid = read("cifar10", write_cifar(tmp_path / "c.tar.gz", members))
-    assert (train.num_samples, valid.num_samples) == (10, 5)
-    assert np.array_equal(train.dataset.images[:5], first.reshape(5, 3, 32, 32))  # 先红、再绿、再蓝
-    assert valid.dataset.labels.tolist() == [0, 1, 2, 3, 9]
+    train, valid, test = read("cifar10", write_cifar(tmp_path / "c.tar.gz", members))
+    assert (train.num_samples, valid.num_samples, test.num_samples) == (5, 5, 5)
+    found = {image.tobytes() for part in (train, valid) for image in part.dataset.images}
+    assert {row.tobytes() for row in first} < found  # 先红、再绿、再蓝
+    assert test.dataset.labels.tolist() == [0, 1, 2, 3, 9]
 
 
 class Payload:
@@ -159,32 +165,44 @@ def photos(tmp_path):
 
 
 def test_folder_splits_by_class(photos):
-    train, valid = read("folder", photos, image_size=16)
+    train, valid, test = read("folder", photos, image_size=16)
     assert train.info()["class_names"] == ["狗", "猫"]
-    assert np.bincount(train.dataset.labels).tolist() == [8, 8]
-    assert np.bincount(valid.dataset.labels).tolist() == [2, 2]
-    reds = [part.dataset.images[part.dataset.labels == 1, 0, 0, 0] for part in (train, valid)]
+    assert np.bincount(train.dataset.labels).tolist() == [7, 7]
+    assert np.bincount(valid.dataset.labels).tolist() == [1, 1]
+    assert np.bincount(test.dataset.labels).tolist() == [2, 2]
+    reds = [part.dataset.images[part.dataset.labels == 1, 0, 0, 0] for part in (train, valid, test)]
     assert sorted(np.concatenate(reds).tolist()) == list(range(10))  # 不重、不漏
     again = read("folder", photos, image_size=16)[1]
     assert np.array_equal(again.dataset.images, valid.dataset.images)
 
 
 def test_folder_crops_from_load_size(photos):
-    train, valid = read("folder", photos, image_size=8, load_size=12)
-    assert train.dataset.images.shape == (16, 3, 12, 12)
-    assert next(train.epoch())[0].shape == next(valid.epoch())[0].shape == (4, 3, 8, 8)
+    train, _, test = read("folder", photos, image_size=8, load_size=12)
+    assert train.dataset.images.shape == (14, 3, 12, 12)
+    assert next(train.epoch())[0].shape == next(test.epoch())[0].shape == (4, 3, 8, 8)
     with pytest.raises(UserError, match="不应小于"):
         read("folder", photos, image_size=8, load_size=6)
 
 
-def test_folder_with_train_and_valid(tmp_path):
-    for part, count in (("train", 3), ("val", 2)):
+COUNTS = {"train": 10, "valid": 2, "val": 2, "test": 3}
+
+
+@pytest.mark.parametrize(
+    ("names", "expected"),
+    [
+        (("train", "val", "test"), (20, 4, 6)),
+        (("train", "valid"), (20, 4, None)),
+        (("train", "test"), (18, 2, 6)),  # 验证从 train 里取，test 不用来挑
+    ],
+)
+def test_folder_already_split(names, expected, tmp_path):
+    for part in names:
         for name in ("a", "b"):
-            for number in range(count):
+            for number in range(COUNTS[part]):
                 save(tmp_path / part / name / f"{number}.png", (9, 9, 9))
-    train, valid = read("folder", tmp_path, image_size=8)
-    assert (train.num_samples, valid.num_samples) == (6, 4)
-    save(tmp_path / "val" / "c" / "0.png", (9, 9, 9))
+    parts = read("folder", tmp_path, image_size=8)
+    assert tuple(part and part.num_samples for part in parts) == expected
+    save(tmp_path / names[1] / "c" / "0.png", (9, 9, 9))
     with pytest.raises(UserError, match=r"这一类在 .* 里没有"):
         read("folder", tmp_path, image_size=8)
 
@@ -204,10 +222,11 @@ def test_folder_errors(tmp_path, photos):
     with pytest.raises(UserError, match="没有图像"):
         read("folder", photos)
     save(photos / "鸟" / "1.png", (0, 0, 0))
-    with pytest.raises(UserError, match="只有一张图像"):
+    with pytest.raises(UserError, match="里只有 1 张图像，至少要 3 张：训练、验证、测试各一张"):
         read("folder", photos)
-    (photos / "鸟" / "2.png").write_bytes(b"broken")
-    with pytest.raises(UserError, match=r"读不了图像 .*2\.png"):
+    save(photos / "鸟" / "2.png", (0, 0, 0))
+    (photos / "鸟" / "3.png").write_bytes(b"broken")
+    with pytest.raises(UserError, match=r"读不了图像 .*3\.png"):
         read("folder", photos)
 
 
@@ -237,9 +256,9 @@ def flowers(tmp_path):
 
 
 def test_flowers102(flowers):
-    train, valid = read("flowers102", flowers, image_size=16)
+    train, valid, test = read("flowers102", flowers, image_size=16)
     assert train.dataset.labels.tolist() == [101, 4, 1]  # 文件里从 1 数起
-    assert valid.dataset.labels.tolist() == [4, 2]
+    assert (valid.dataset.labels.tolist(), test.dataset.labels.tolist()) == ([4, 2], [0])
     assert train.dataset.images[:, 0, 0, 0].tolist() == [20, 60, 100]
     assert train.info()["facts"]["num_classes"] == 102
 
@@ -260,10 +279,11 @@ def test_flowers102_incomplete(flowers):
 
 @needs_real
 def test_real_fashion_mnist():
-    train, valid = read("fashion_mnist", REAL / "fashion-mnist")
-    assert np.bincount(train.dataset.labels).tolist() == [6000] * 10
-    assert np.bincount(valid.dataset.labels).tolist() == [1000] * 10
-    pixels = train.dataset.images / 255
+    train, valid, test = read("fashion_mnist", REAL / "fashion-mnist")
+    assert np.bincount(train.dataset.labels).tolist() == [5400] * 10
+    assert np.bincount(valid.dataset.labels).tolist() == [600] * 10
+    assert np.bincount(test.dataset.labels).tolist() == [1000] * 10
+    pixels = np.concatenate([train.dataset.images, valid.dataset.images]) / 255
     preprocess = train.dataset.preprocess
     assert abs(pixels.mean() - preprocess.mean[0]) < 1e-4
     assert abs(pixels.std() - preprocess.std[0]) < 1e-4
@@ -272,8 +292,8 @@ def test_real_fashion_mnist():
 @needs_real
 def test_real_cifar10():
     file = next((REAL / "cifar-10").glob("*.tar.gz"))
-    train, valid = read("cifar10", file)
-    assert (train.num_samples, valid.num_samples) == (10_000, 2_000)
+    train, valid, test = read("cifar10", file)
+    assert (train.num_samples, valid.num_samples, test.num_samples) == (9_000, 1_000, 2_000)
     assert train.dataset.images.shape[1:] == (3, 32, 32)
     pixels = train.dataset.images.mean((0, 2, 3)) / 255
     assert np.abs(pixels - train.dataset.preprocess.mean).max() < 0.01

@@ -19,6 +19,7 @@ from paddle_notes.data.images import (
     open_files,
     resize,
     split_indices,
+    split_three,
 )
 from paddle_notes.errors import UserError
 
@@ -172,7 +173,7 @@ def test_normalize():
 
 
 def test_mnist_image_survives_a_round_trip(save, mnist5k):
-    train, _ = mnist5k
+    train, *_ = mnist5k
     path = save(Image.fromarray(train.images[123, 0]))
     assert np.array_equal(train.preprocess.read(path), train.images[123])
 
@@ -274,6 +275,15 @@ def test_split_is_stratified():
     train, valid = split_indices(labels, 0.2)
     assert np.bincount(labels[valid]).tolist() == [10, 2, 1]  # 每类至少一个
     assert sorted([*train, *valid]) == list(range(62))
+
+
+def test_three_parts_are_stratified():
+    labels = np.repeat([0, 1, 2], [50, 10, 3])
+    train, valid, test = split_three(labels)
+    assert np.bincount(labels[valid]).tolist() == [5, 1, 1]  # 每类至少一个
+    assert np.bincount(labels[test]).tolist() == [10, 2, 1]
+    assert sorted([*train, *valid, *test]) == list(range(63))
+    assert np.array_equal(split_three(labels, 0.3)[2], test)  # 验证取多少都不动测试
 
 
 @pytest.mark.parametrize(

