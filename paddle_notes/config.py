@@ -298,7 +298,7 @@ class TrainConfig(Section):
 class ExpectConfig(Section):
     """预期：跑完后说明结果是否在内。只作提示，不影响退出状态。"""
 
-    metric: str = Field("accuracy", description="验证指标的名字")
+    metric: str = Field("accuracy", description="指标的名字，看测试部分（没有测试部分时看验证）")
     at_least: float | None = Field(None, description="指标的下界，用于越大越好的指标")
     at_most: float | None = Field(None, description="指标的上界，用于越小越好的指标")
     minutes: float = Field(gt=0, description="在 2 核 CPU 上大约要几分钟，仅供参考")
