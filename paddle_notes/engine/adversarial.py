@@ -1,12 +1,14 @@
 """生成对抗：判别器与生成器交替更新，样本由一个分类网络评判。
 
 生成对抗网络的损失不说明样本好不好：它只是两者之间的胜负。所以每次评估另请一个“评判网络”
-（:class:`Judge`，在真的训练图像上学过分类）来看生成的样本，得到四个数：
+（:class:`Judge`）来看生成的样本。它在验证图像上学分类，与样本相比的真图像是正在评估的那一部分：
+训练中是验证部分，最后一次是测试部分。生成器与判别器只见过训练图像，把训练图像一张张背下来也得不到好的分数。
 
 - confidence：它对每个样本最大的类别概率，取平均；样本像某个数字时接近 1；
 - classes：样本中出现了几类，不到平均份额的十分之一（十类时是 1 %）不算；
 - largest_share：最多的一类占几成；模式坍塌时接近 1；
-- frechet：真、假图像在它的特征空间里的 Fréchet 距离，越小越好，据此挑最好的检查点。
+- frechet：真、假图像在它的特征空间里的 Fréchet 距离，越小越好，据此挑最好的检查点；
+- judge_accuracy：它自己把真图像分对的比例。验证图像是它学过的，只有测试部分的这个数说明它准不准。
 
 Fréchet 距离即 FID（Heusel 等, *GANs Trained by a Two Time-Scale Update Rule Converge to a Local
 Nash Equilibrium*, 2017）的做法；FID 用 Inception 的特征，这里用评判网络的，所以两者的数值不能相比。
@@ -14,7 +16,6 @@ Nash Equilibrium*, 2017）的做法；FID 用 Inception 的特征，这里用评
 
 from __future__ import annotations
 
-import itertools
 import time
 from collections.abc import Iterator
 
@@ -28,8 +29,8 @@ from paddle_notes.engine.tasks import Metrics, Task
 from paddle_notes.errors import UserError
 from paddle_notes.runtime import seed_everything
 
-JUDGE_EPOCHS, JUDGE_STEPS = 8, 1000  # 评判网络训练几轮，至多几步；再多，它的把握就超过准确率了
-NUM_REFERENCE = 10_000  # 至多用多少张训练图像的特征代表“真”的分布
+JUDGE_STEPS, JUDGE_BATCH = 1000, 64  # 评判网络训练几步，每步几张图像
+JUDGE_SHIFT = 2  # 它的图像随机平移至多几个像素：验证图像少，不平移就背下来了
 NUM_PICTURES = 64  # 每次评估画几个样本
 MIN_SHARE = 0.1  # 一类至少占平均份额的这么多才算出现：十类时是 1 %
 
@@ -65,15 +66,27 @@ class Judge(nn.Layer):
         return self.classifier(self.features(images))  # (N, K)
 
 
-def train_judge(judge: Judge, batches: Iterator[tuple[Tensor, Tensor]]) -> None:
-    """在真的 (图像, 标签) 上训练评判网络，然后固定下来。"""
+def train_judge(judge: Judge, pixels: np.ndarray, labels: np.ndarray) -> None:
+    """在真图像 (N, C, s, s) uint8 与标签 (N,) 上训练评判网络，然后固定下来。学习率线性降到 0。"""
+    generator = np.random.RandomState(0)
     optimizer = paddle.optimizer.Adam(0.002, parameters=judge.parameters())
     judge.train()
-    for images, labels in batches:
-        F.cross_entropy(judge(images), labels).backward()
+    for step in range(JUDGE_STEPS):
+        index = generator.randint(len(labels), size=JUDGE_BATCH)
+        images = from_pixels(shift_randomly(pixels[index], generator))
+        F.cross_entropy(judge(images), paddle.to_tensor(labels[index])).backward()
+        optimizer.set_lr(0.002 * (1 - step / JUDGE_STEPS))
         optimizer.step()
         optimizer.clear_grad(set_to_zero=False)
     judge.eval()
+
+
+def shift_randomly(pixels: np.ndarray, generator: np.random.RandomState) -> np.ndarray:
+    """每张图 (N, C, s, s) 随机平移至多 ``JUDGE_SHIFT`` 个像素，空出来的地方照抄边缘。"""
+    size, around = pixels.shape[-1], (JUDGE_SHIFT, JUDGE_SHIFT)
+    padded = np.pad(pixels, ((0, 0), (0, 0), around, around), mode="edge")
+    corners = generator.randint(2 * JUDGE_SHIFT + 1, size=(len(pixels), 2))
+    return np.stack([image[:, y : y + size, x : x + size] for image, (y, x) in zip(padded, corners)])
 
 
 def square_root(matrix: np.ndarray) -> np.ndarray:
@@ -96,6 +109,16 @@ def frechet_distance(first: np.ndarray, second: np.ndarray) -> float:
 # ---------------------------------------------------------------- 样本
 
 
+def to_pixels(images: np.ndarray) -> np.ndarray:
+    """[−1, 1] → 0..255 的 uint8。"""
+    return np.round((images + 1) * 127.5).astype("uint8")
+
+
+def from_pixels(pixels: np.ndarray) -> Tensor:
+    """0..255 的 uint8 → [−1, 1]。"""
+    return paddle.to_tensor(pixels.astype("float32") / 127.5 - 1)
+
+
 def fixed_noise(count: int, latent_size: int, seed: int = 0) -> Tensor:
     """由 ``seed`` 决定的噪声 (count, latent_size)，与训练用的随机数无关。"""
     noise = np.random.RandomState(seed).standard_normal((count, latent_size))  # 各版本 NumPy 都相同
@@ -108,7 +131,7 @@ def generate_images(model: nn.Layer, count: int, seed: int = 0) -> np.ndarray:
     model.eval()
     noise = fixed_noise(count, model.latent_size, seed)
     images = [model.generate(noise[first : first + 64]).numpy() for first in range(0, count, 64)]
-    return np.round((np.concatenate(images) + 1) * 127.5).astype("uint8")  # [−1, 1] → 0..255
+    return to_pixels(np.concatenate(images))
 
 
 def make_grid(images: np.ndarray, gap: int = 2) -> np.ndarray:
@@ -135,8 +158,8 @@ class Adversarial(Task):
     更新推理时用的滑动平均；图像的值都在 [−1, 1] 之间，
     数据的归一化在这里换算过来。
 
-    评判网络在 :meth:`prepare` 里由固定的种子训练，不存进检查点：继续训练与另外评估时重新训练，
-    得到的是同一个网络。
+    评判网络在 :meth:`prepare` 里由固定的种子在验证图像上训练，不存进检查点：继续训练与另外评估时重新训练，
+    得到的是同一个网络。与样本相比的真图像，是正在评估的那一部分自己的（见 :meth:`judge_batch`）。
 
     参数：
         loss: 生成器的损失，non_saturating（−log D）或 minimax（log(1 − D)，论文的原式）。
@@ -172,37 +195,37 @@ class Adversarial(Task):
 
     # ------------------------------------------------------------ 评判
 
-    def batches(self, data, count: int) -> Iterator[tuple[Tensor, Tensor]]:
-        """训练数据的前 ``count`` 批，一轮不够就接着下一轮。"""
-        epochs = (data.epoch(epoch) for epoch in itertools.count())
-        for images, labels in itertools.islice(itertools.chain.from_iterable(epochs), count):
-            yield self.to_tanh_range(paddle.to_tensor(images)), paddle.to_tensor(labels)
-
-    def prepare(self, train_data) -> None:
-        """训练评判网络，记下训练图像的特征。"""
+    def prepare(self, valid_data) -> None:
+        """在验证图像上训练评判网络。"""
         start, facts = time.perf_counter(), self.info["facts"]
-        steps = min(JUDGE_STEPS, JUDGE_EPOCHS * len(train_data))
+        parts = [
+            (to_pixels(self.to_tanh_range(paddle.to_tensor(images)).numpy()), labels)
+            for images, labels in valid_data.epoch()
+        ]
+        pixels, labels = (np.concatenate(part) for part in zip(*parts))
         seed_everything(0)
         with paddle.utils.unique_name.guard():  # 不占用网络的参数名
             self.judge = Judge(facts["in_channels"], facts["num_classes"])
-            train_judge(self.judge, self.batches(train_data, steps))
-        features, num_images = [], 0
-        with paddle.no_grad():
-            for images, _ in self.batches(train_data, len(train_data)):
-                features.append(self.judge.features(images).numpy())
-                num_images += len(images)
-                if num_images >= NUM_REFERENCE:
-                    break
-        self.reference = np.concatenate(features)
-        logger.info("评判网络训练了 %d 步，用时 %.0f 秒", steps, time.perf_counter() - start)
+            train_judge(self.judge, pixels, labels)
+        logger.info(
+            "评判网络在 %d 张验证图像上训练了 %d 步，用时 %.0f 秒",
+            len(labels),
+            JUDGE_STEPS,
+            time.perf_counter() - start,
+        )
 
     def start_epoch(self) -> None:
         self.num_generated = 0
-        self.features: list[np.ndarray] = []  # 评估时生成的样本的特征
+        self.reference: list[np.ndarray] = []  # 评估时真图像的特征
+        self.right: list[np.ndarray] = []  # 它们分对了没有
+        self.features: list[np.ndarray] = []  # 生成的样本的特征
         self.probabilities: list[np.ndarray] = []  # 与类别概率
 
-    def record_samples(self, samples: Tensor) -> None:
-        """让评判网络看一批生成的样本。"""
+    def judge_batch(self, real: Tensor, labels: Tensor, samples: Tensor) -> None:
+        """让评判网络看一批真图像与同样多的样本。"""
+        features = self.judge.features(real)
+        self.reference.append(features.numpy())
+        self.right.append((self.judge.classifier(features).argmax(-1) == labels).numpy())
         features = self.judge.features(samples)
         self.features.append(features.numpy())
         self.probabilities.append(F.softmax(self.judge.classifier(features), axis=-1).numpy())
@@ -223,7 +246,8 @@ class Adversarial(Task):
             "confidence": float(probabilities.max(1).mean()),
             "classes": int((shares >= MIN_SHARE / num_classes).sum()),
             "largest_share": float(shares.max()),
-            "frechet": frechet_distance(features, self.reference),
+            "frechet": frechet_distance(features, np.concatenate(self.reference)),
+            "judge_accuracy": float(np.concatenate(self.right).mean()),
         }
         for problem in find_problems(metrics, num_classes):
             logger.warning(problem)
@@ -265,7 +289,7 @@ class Adversarial(Task):
         fake = model.generate(noise)
         scores = model(fake)
         if not model.training:
-            self.record_samples(fake)
+            self.judge_batch(real, batch[1], fake)
         return self.generator_loss(scores), self.discriminator_loss(model(real), scores)[1]
 
     def pictures(self, model: nn.Layer) -> dict[str, np.ndarray]:

@@ -34,7 +34,7 @@ from paddle_notes.runtime import seed_everything
 @pytest.fixture(autouse=True)
 def short_judging(monkeypatch):
     """评判网络只训练几步：这里不关心它准不准。"""
-    monkeypatch.setattr(adversarial, "JUDGE_EPOCHS", 1)
+    monkeypatch.setattr(adversarial, "JUDGE_STEPS", 5)
 
 
 @pytest.fixture
@@ -80,10 +80,10 @@ def run(config, data, name: str = "gan", stop_at: int | None = None, resume=None
 
     trainer.train_step = step
     if stop_at is None:
-        trainer.fit(*data, resume)
+        trainer.fit(*data, resume=resume)
     else:
         with pytest.raises(Interrupted):
-            trainer.fit(*data, resume)
+            trainer.fit(*data, resume=resume)
         assert trainer.step == stop_at
     return trainer
 
@@ -204,8 +204,10 @@ def test_generator_sees_the_updated_discriminator(tiny_data):
 
 def test_summary_of_the_judged_samples(tiny_data):
     task = make_task(tiny_data[0])
-    task.reference = np.random.default_rng(0).standard_normal((50, 3))
+    reference = np.random.default_rng(0).standard_normal((50, 3))
     assert task.summarize({"loss": 1.0}) == {"loss": 1.0}  # 训练时没有样本
+    task.reference = [reference[:20], reference[20:]]
+    task.right = [np.array([True, True, False]), np.array([True])]
     tops = [0] * 60 + [1] * 38 + [2] * 2  # 第 2 类恰占 2 %
     tops += [3]  # 101 个中的一个，不到 1 %
     probabilities = np.full((101, 10), 0.2 / 9)
@@ -217,14 +219,15 @@ def test_summary_of_the_judged_samples(tiny_data):
     assert found["confidence"] == pytest.approx(0.8)
     assert found["classes"] == 3
     assert found["largest_share"] == pytest.approx(60 / 101)
-    mean, variance = task.reference.mean(0), task.reference.var(0, ddof=1)
+    assert found["judge_accuracy"] == 0.75
+    mean, variance = reference.mean(0), reference.var(0, ddof=1)
     assert found["frechet"] == pytest.approx((mean**2).sum() + variance.sum(), rel=1e-9)
 
 
 def test_a_hundred_classes_can_all_appear(tiny_data):
     """类别多了，每一类的份额小：均匀的样本应当算全部出现。"""
     task = make_task(tiny_data[0])
-    task.reference = np.random.default_rng(0).standard_normal((50, 3))
+    task.reference, task.right = [np.random.default_rng(0).standard_normal((50, 3))], [np.ones(50)]
     task.features, task.probabilities = [np.zeros((200, 3))], [np.tile(np.eye(100), (2, 1))]
     assert task.summarize({"loss": 1.0, "accuracy_real": 0.6, "accuracy_fake": 0.7})["classes"] == 100
 
@@ -232,7 +235,7 @@ def test_a_hundred_classes_can_all_appear(tiny_data):
 @pytest.mark.parametrize("features", [np.full((9, 3), np.nan), np.zeros((1, 3))])
 def test_samples_that_cannot_be_judged(features, tiny_data):
     task = make_task(tiny_data[0])
-    task.reference = np.random.default_rng(0).standard_normal((50, 3))
+    task.reference, task.right = [np.random.default_rng(0).standard_normal((50, 3))], [np.ones(50)]
     task.features, task.probabilities = [features], [np.eye(10)[: len(features)]]
     with pytest.raises(UserError, match=f"没法评判生成的 {len(features)} 个样本.*--resume"):
         task.summarize({"loss": 1.0})
@@ -270,35 +273,103 @@ def test_failures_are_said(change, expected):
     assert all("请" in problem for problem in problems)  # 每句话都说怎么办
 
 
+def judge_weights(task: Adversarial) -> dict[str, np.ndarray]:
+    return {name: value.numpy() for name, value in task.judge.state_dict().items()}
+
+
 def test_judge_is_the_same_every_time_and_ignores_the_random_state(tiny_data):
     weights = []
     for seed in (1, 2):
         seed_everything(seed)
         task = make_task(tiny_data[0])
-        task.prepare(tiny_data[0])
-        weights.append({name: value.numpy() for name, value in task.judge.state_dict().items()})
-        assert not task.judge.training and len(task.reference) == tiny_data[0].num_samples
+        task.prepare(tiny_data[1])
+        weights.append(judge_weights(task))
+        assert not task.judge.training
     assert all(np.array_equal(weights[0][name], weights[1][name]) for name in weights[0])
 
 
-def test_judge_learns_the_digits(mnist5k):
-    """评判网络自己要准：只训练一轮，真的验证图像它就认得出大半（训练满八轮是 0.966）。"""
+def test_judge_learns_from_the_validation_part_only(make_adversarial, make_data, output):
+    """换一份训练数据，评判网络逐位相同；换一份验证数据，就不同了。"""
+    parts, others = make_data(), make_data(num_train=48)
+    found = [
+        judge_weights(run(make_adversarial(f"run{i}", "train.epochs=1"), data).task)
+        for i, data in enumerate(
+            [parts, (others[0], parts[1], parts[2]), (parts[0], others[2], parts[2])],
+        )
+    ]
+    assert all(np.array_equal(found[0][name], found[1][name]) for name in found[0])
+    assert any(not np.array_equal(found[0][name], found[2][name]) for name in found[0])
+
+
+class Copier(paddle.nn.Layer):
+    """背下一份真图像、原样抄出来的“生成器”；判别器总答 0。"""
+
+    latent_size = 1
+
+    def __init__(self, data, task: Adversarial):
+        super().__init__()
+        self.images = paddle.concat([task.to_tanh_range(to_tensors(batch)[0]) for batch in data.epoch()])
+        self.used = 0
+
+    def generate(self, noise):
+        self.used += len(noise)
+        return self.images[self.used - len(noise) : self.used]
+
+    def forward(self, images):
+        return paddle.zeros([len(images)])
+
+
+def test_reference_is_the_part_being_evaluated(tiny_data):
+    """抄被评估的那一份，距离是 0；抄训练图像、抄另一份，距离都大于 0：背下训练图像骗不到分数。"""
+    train, valid, test = tiny_data
+    task = make_task(train)
+    task.prepare(valid)
+    for part in (valid, test):
+        for copied in (train, valid, test):
+            distance = evaluate(Copier(copied, task), task, part)["frechet"]
+            assert (abs(distance) < 1e-4) == (copied is part), (distance, copied)
+
+
+def test_judge_accuracy_is_that_of_the_part_being_evaluated(tiny_data):
+    task, model = make_task(tiny_data[0]), build_network()
+    task.prepare(tiny_data[1])
+    for part in tiny_data[1:]:
+        right = []
+        for images, labels in map(to_tensors, part.epoch()):
+            right += (task.judge(task.to_tanh_range(images)).argmax(-1) == labels).tolist()
+        assert evaluate(model, task, part)["judge_accuracy"] == np.mean(right)
+
+
+def test_images_of_the_judge_move_and_are_otherwise_unchanged():
+    """每张各自平移至多两个像素，各个方向都有；空出来的地方是边缘的颜色。"""
+    pixels = np.full((200, 1, 9, 9), 7, "uint8")
+    pixels[:, :, 4, 4] = 255
+    moved = adversarial.shift_randomly(pixels, np.random.RandomState(0))
+    assert moved.shape == pixels.shape and moved.dtype == np.uint8
+    places = np.argwhere(moved[:, 0] == 255)
+    assert places[:, 0].tolist() == list(range(200)) and set(moved.ravel().tolist()) == {7, 255}
+    assert {tuple(place) for place in places[:, 1:]} == {(y, x) for y in range(2, 7) for x in range(2, 7)}
+
+
+def test_judge_learns_the_digits(mnist5k, monkeypatch):
+    """评判网络自己要准：只在 500 张图上训练 100 步，它没见过的测试图像就认得出八成多。"""
     from paddle_notes.config import ImageData
 
-    config = ImageData(name="mnist5k", batch_size=64)
-    train, valid = mnist5k[0].batches(config, training=True), mnist5k[1].batches(config)
-    task = make_task(train)
-    task.prepare(train)
+    monkeypatch.setattr(adversarial, "JUDGE_STEPS", 100)
+    config = ImageData(name="mnist5k", batch_size=100)
+    _, valid, test = (part.batches(config) for part in mnist5k)
+    task = make_task(valid)
+    task.prepare(valid)
     right = [
         (task.judge(task.to_tanh_range(images)).argmax(-1) == labels).numpy()
-        for images, labels in map(to_tensors, valid.epoch())
+        for images, labels in map(to_tensors, test.epoch())
     ]
     assert np.concatenate(right).mean() > 0.8
 
 
 def test_evaluation_is_repeatable_and_uses_no_randomness(tiny_data):
     task, model = make_task(tiny_data[0]), build_network()
-    task.prepare(tiny_data[0])
+    task.prepare(tiny_data[1])
     seed_everything(5)
     expected = paddle.rand([1]).item()
     seed_everything(5)
@@ -340,8 +411,9 @@ def test_best_has_the_smallest_distance_and_is_evaluated_again_exactly(make_adve
     assert state["metrics"]["frechet"] == trainer.best["value"]
     model, task = build_network(), build_task(trainer.config.task, tiny_data[0].info())
     load_weights(model, output / "run" / "best")
-    task.prepare(tiny_data[0])
+    task.prepare(tiny_data[1])
     assert evaluate(model, task, tiny_data[1]) == state["metrics"]
+    assert evaluate(model, task, tiny_data[2]) == trainer.tested
 
 
 def test_sample_grids_become_an_animation(make_adversarial, tiny_data, output):
