@@ -75,7 +75,7 @@ def build_configured(path: str, overrides: list[str]):
     from paddle_notes.engine.tasks import build_task
 
     config = load_config(path, overrides)
-    _, valid_data = build_data(config.data, config.seed)
+    valid_data = build_data(config.data, config.seed).valid
     info = valid_data.info()
     model, _ = models.build_from_config(config.model, info)
     batch = to_tensors(tuple(array[:1] for array in next(iter(valid_data.epoch()))))

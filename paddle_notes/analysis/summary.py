@@ -7,6 +7,8 @@ import unicodedata
 from pathlib import Path
 from typing import NamedTuple
 
+from paddle_notes.fonts import chinese_font, label
+
 MAX_BARS = 36  # 图里至多画几条；层数更多时按名字的前几段合并成阶段
 
 
@@ -136,28 +138,36 @@ def group_rows(rows: list[Row], max_groups: int = MAX_BARS) -> dict[str, tuple[i
     return groups
 
 
-def draw_table(rows: list[Row], picture: Path) -> None:
-    """画两栏横条：左边是各层（或各阶段）的参数，右边是乘加。
+def chinese_number(value: float) -> str:
+    """大的数写成三四位有效数字，以万、亿为单位：1,849,688,064 -> ``18.5 亿``。"""
+    if value >= 1e8:
+        return f"{value / 1e8:.3g} 亿"
+    if value >= 1e4:
+        return f"{float(f'{value / 1e4:.4g}'):g} 万"
+    return f"{value:g}"
 
-    图中用英文，任何机器上都不会因为没有中文字体而显示成方框。
-    """
+
+def draw_table(rows: list[Row], picture: Path) -> None:
+    """画两栏横条：左边是各层（或各阶段）的参数，右边是乘加。"""
     from matplotlib.figure import Figure  # 不经 pyplot：不挑后端，也不留全局状态
-    from matplotlib.ticker import EngFormatter, MaxNLocator
+    from matplotlib.ticker import EngFormatter, FuncFormatter, MaxNLocator
 
     groups = group_rows(rows)
-    compact = EngFormatter(places=1)
+    compact = chinese_number if chinese_font() else EngFormatter(places=2)
     figure = Figure(figsize=(9, 1.2 + 0.24 * len(groups)), layout="constrained")
     left, right = figure.subplots(1, 2, sharey=True)
-    panels = ((left, "trainable parameters", 0, "tab:blue"), (right, "multiply-adds (MACs)", 1, "tab:orange"))
+    panels = (
+        (left, label("可训练参数", "trainable parameters"), 0, "tab:blue"),
+        (right, label("乘加次数", "multiply-adds (MACs)"), 1, "tab:orange"),
+    )
     for axes, title, index, color in panels:
         values = [group[index] for group in groups.values()]
         bars = axes.barh(range(len(groups)), values, color=color)
-        labels = [compact(value) if value >= 1000 else str(value) for value in values]
-        axes.bar_label(bars, labels, padding=2, fontsize=8)
-        axes.set_title(f"{title}: {sum(values):,}", fontsize=10)
-        axes.set_xlim(0, 1.18 * max([*values, 1]))  # 给条形末端的数字留地方
+        axes.bar_label(bars, [compact(value) for value in values], padding=2, fontsize=8)
+        axes.set_title(label(f"{title}：共 {sum(values):,}", f"{title}: {sum(values):,}"), fontsize=10)
+        axes.set_xlim(0, 1.22 * max([*values, 1]))  # 给条形末端的数字留地方
         axes.xaxis.set_major_locator(MaxNLocator(4))
-        axes.xaxis.set_major_formatter(EngFormatter())
+        axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: compact(value)))
         axes.grid(axis="x", alpha=0.3)
     left.set_yticks(range(len(groups)), groups, fontsize=8)
     left.invert_yaxis()  # 输入在上，输出在下

@@ -11,8 +11,10 @@ from paddle import nn
 from PIL import Image
 
 from paddle_notes import models
+from paddle_notes.analysis import summary as summary_module
 from paddle_notes.analysis.summary import (
     Row,
+    chinese_number,
     count_parameters,
     draw_table,
     format_table,
@@ -175,6 +177,42 @@ def test_picture_grows_with_the_bars(tmp_path):
             sizes.append(picture.size)
     assert sizes[0][0] == sizes[1][0]
     assert sizes[0][1] < sizes[1][1]
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [
+        (0, "0"),
+        (850, "850"),
+        (36_928, "3.693 万"),
+        (16_781_312, "1678 万"),
+        (99_999_999, "10000 万"),
+        (102_764_544, "1.03 亿"),
+        (1_849_688_064, "18.5 亿"),
+    ],
+)
+def test_chinese_numbers(value, text):
+    assert chinese_number(value) == text
+
+
+def test_the_picture_is_labelled_in_chinese(tmp_path, monkeypatch):
+    """有中文字体时标题与数字是中文，没有时是英文，图上不会有方框。"""
+    from matplotlib.figure import Figure
+
+    drawn = []
+    monkeypatch.setattr(Figure, "savefig", lambda figure, *_, **__: drawn.append(figure))
+    for font, title, number in (
+        ("Noto Sans CJK SC", "乘加次数：共 18,496,881", "1850 万"),
+        (None, "multiply-adds (MACs): 18,496,881", "18.50 M"),
+    ):
+        monkeypatch.setattr(summary_module, "chinese_font", lambda font=font: font)
+        monkeypatch.setattr(
+            summary_module, "label", lambda chinese, english, font=font: chinese if font else english
+        )
+        draw_table([Row("a", "Conv2D", (1,), 10, 18_496_881, 4)], tmp_path / "unused.png")
+        axes = drawn[-1].axes[1]
+        assert axes.get_title() == title
+        assert number in [text.get_text() for text in axes.texts]
 
 
 # ---------------------------------------------------------------- 工具
