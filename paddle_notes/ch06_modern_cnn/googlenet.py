@@ -70,8 +70,9 @@ def conv(
 class Inception(nn.Layer):
     """Inception 块：四条支路的输出按通道拼接，(N, in_channels, h, w) → (N, out_channels, h, w)。
 
-    ``widths`` 是 :data:`INCEPTIONS` 的一行。``factorize`` 像 Inception v3（Szegedy 等，2015）那样把 3×3 卷积
-    拆成 1×3 与 3×1：看到的范围不变，这一层的权重约少一半，中间还多一次非线性。
+    ``widths`` 是 :data:`INCEPTIONS` 的一行。``factorize`` 借 Inception v3（Szegedy 等，2015）的想法，
+    把 3×3 卷积拆成 1×3 与 3×1：看到的范围不变，这一层的权重少四成到五成，中间还多一次非线性。
+    v3 说浅层这样拆效果不好，它在边长 17 的特征图上拆 7×7；这里各块都拆，只为看清参数怎样变。
     """
 
     def __init__(self, in_channels: int, widths: tuple, batch_norm: bool = False, factorize: bool = False):

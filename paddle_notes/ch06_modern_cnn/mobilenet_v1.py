@@ -112,7 +112,7 @@ class MobileNetV1(nn.Layer):
     def reset_parameters(self) -> None:
         """卷积用 He 初始化，按输入端算（逐通道卷积的输出只看 9 个数）；归一化的系数为 1，偏移为 0。
 
-        分类器的权重取标准差 0.01 的正态分布，使各类的概率一开始大致相等。
+        分类器的权重取标准差 0.01 的正态分布，使各类的概率一开始大致相等。论文没有写初始化。
         """
         initialize = nn.initializer.KaimingNormal(nonlinearity="relu")
         one, zero = nn.initializer.Constant(1.0), nn.initializer.Constant(0.0)

@@ -163,7 +163,7 @@ class ResNet(nn.Layer):
     def reset_parameters(self) -> None:
         """卷积用 He 初始化，按输出端算（fan_out = 输出通道数 × 核的面积）；归一化的系数为 1，偏移为 0。
 
-        分类器的权重取标准差 0.01 的正态分布，使各类的概率一开始大致相等。
+        分类器的权重取标准差 0.01 的正态分布，使各类的概率一开始大致相等；论文没有另说分类器。
         """
         initialize = nn.initializer.KaimingNormal(nonlinearity="relu", mode="fan_out")
         one, zero = nn.initializer.Constant(1.0), nn.initializer.Constant(0.0)
