@@ -63,7 +63,7 @@ def direction_backward(
         dx[:, t], dbefore, step = CELLS[cell].backward(tuple(through), cache, weights)
         # ∂L/∂s_{t−1}：经过单元的一份，加上填充处原样传过来的一份
         dstate = tuple(before + np.where(m, 0, after) for before, after in zip(dbefore, dstate))
-        # ∂L/∂W = Σ_t ∂L_t/∂W：各步共用参数，梯度相加
+        # ∂L/∂W = Σ_t ∂L/∂W_t，W_t 是第 t 步用的那一份：各步共用参数，梯度相加
         dweights = Weights(*(total + part for total, part in zip(dweights, step)))
     return dx, dstate, dweights
 

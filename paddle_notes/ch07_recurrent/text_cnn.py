@@ -1,13 +1,18 @@
 """TextCNN：用几种宽度的卷积在句子里找短语。
 
-论文：Kim, *Convolutional Neural Networks for Sentence Classification*, 2014。
+论文：Kim, *Convolutional Neural Networks for Sentence Classification*, 2014,
+https://arxiv.org/abs/1408.5882 。
 
 想法：宽度为 k 的卷积核在句子上滑动，每个位置看 k 个相邻的词元，像是在找一个 k 元短语；再在时间上取
 最大值，只问“这句话里有没有”，不问在哪里。用几种宽度，各有若干个核，把它们的最大值接起来分类。
 它没有循环，各个位置可以同时算。
 
-填充：句尾以外的词嵌入是零向量，与卷积自己补的零一样；取最大值时只看从真正的词元开始的位置，
-所以填充多少都不影响结果。
+填充：一句有几个词元就有几个窗口，窗口伸出句子的部分看到零。句尾以外的词嵌入正是零向量，取最大值时
+只看这些窗口，所以一批里补了多少填充都不影响结果。
+
+与论文不同：论文的窗口不伸出它补过零的句子，一句 n 个词元、宽度 k 有 n − k + 1 个窗口；丢弃法只用在最后的
+全连接层之前，这里词嵌入之后也用；宽度是 3、4、5，另有权重的长度不超过 3 的限制与训练好的 300 维词向量，
+这里都没有。
 """
 
 from __future__ import annotations
@@ -42,7 +47,7 @@ class TextCNN(nn.Layer):
     ):
         super().__init__()
         self.embedding = nn.Embedding(vocab_size, embedding_size, padding_idx=0)
-        # 输出与输入一样长：第 t 个输出看以 t 为中心的 k 个词元，两端补零
+        # 输出与输入一样长，两端补零：第 t 个输出看从 t − ⌊(k − 1)/2⌋ 起的 k 个词元
         self.convolutions = nn.LayerList(
             nn.Conv1D(embedding_size, num_filters, size, padding="SAME") for size in kernel_sizes
         )

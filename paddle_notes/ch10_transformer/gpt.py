@@ -1,10 +1,15 @@
 """GPT：只有解码器的 Transformer，读到这里，预测下一个字。
 
-论文：Radford 等, *Improving Language Understanding by Generative Pre-Training*, 2018；
-*Language Models are Unsupervised Multitask Learners*, 2019（先归一化、GELU、词嵌入与输出层共用权重）。
+论文：Radford 等, *Improving Language Understanding by Generative Pre-Training*, 2018
+（GELU、词嵌入与输出层共用权重）；*Language Models are Unsupervised Multitask Learners*, 2019（先归一化，
+末尾另加一个层归一化）。
 
 想法：第 7 章的循环网络把前文压缩进一个固定大小的状态；GPT 不压缩，前面的每个字都可以直接去看。
 训练时整段一次算完；生成时留着各层的键与值，每步只算新写的那个字。
+
+与 GPT-2 不同（它放出的代码：https://github.com/openai/gpt-2/blob/master/src/model.py ）：位置向量的初始化
+也用标准差 0.02，它用 0.01；GELU 是精确的 x·Φ(x)，它用 tanh 近似；注意力权重上没有丢弃法，第一代有
+（概率 0.1）；词元是字，它是字节对。
 """
 
 from __future__ import annotations
@@ -57,7 +62,7 @@ class GPT(nn.Layer):
         self.reset_parameters()
 
     def reset_parameters(self) -> None:
-        """GPT-2 的初始化：标准差 0.02；通往残差的两个矩阵再除以 √(2·层数)，深处的方差才不随层数增长。"""
+        """标准差 0.02；通往残差的两个矩阵再除以 √(2·层数)，深处的方差才不随层数增长（GPT-2 的论文）。"""
         for layer in self.sublayers():
             if isinstance(layer, (nn.Linear, nn.Embedding)):
                 nn.initializer.Normal(std=0.02)(layer.weight)

@@ -13,10 +13,12 @@ from paddle_notes.runtime import seed_everything
 V, BEGIN, END = 9, 2, 3
 
 
-@pytest.fixture
-def model():
+@pytest.fixture(params=["state", "input"])
+def model(request):
     seed_everything(0)
-    network = CaptionNet(V, in_channels=1, image_size=16, embedding_size=8, hidden_size=16)
+    network = CaptionNet(
+        V, in_channels=1, image_size=16, embedding_size=8, hidden_size=16, image_as=request.param
+    )
     network.eval()
     return network
 
@@ -32,7 +34,22 @@ def test_shapes_and_parameters(model, images):
     trainable = sum(int(np.prod(p.shape)) for p in model.parameters() if not p.stop_gradient)
     convolutions = sum(9 * a * b + 2 * b for a, b in ((1, 16), (16, 32), (32, 64)))
     recurrent = 4 * 16 * (8 + 16 + 2)
-    assert trainable == convolutions + (64 * 2 * 2 + 2) * 32 + V * 8 + recurrent + (16 + 1) * V
+    size = {"state": 2 * 16, "input": 8}[model.image_as]  # h 与 c，或一个词嵌入
+    assert trainable == convolutions + (64 * 2 * 2 + 2) * size + V * 8 + recurrent + (16 + 1) * V
+
+
+def test_the_image_as_the_first_input():
+    """Show and Tell：图像的向量排在开始符之前，从零状态读起，它那一步的输出不要。"""
+    seed_everything(0)
+    model = CaptionNet(V, in_channels=1, image_size=16, embedding_size=8, hidden_size=16, image_as="input")
+    model.eval()
+    generator = np.random.default_rng(1)
+    images = paddle.to_tensor(generator.standard_normal((3, 1, 16, 16)).astype("float32"))
+    tokens = paddle.to_tensor(generator.integers(1, V, (3, 5)))
+    with paddle.no_grad():
+        vector = model.image_vector(model.features(images).flatten(1)).unsqueeze(1)  # (N, 1, E)
+        y, _ = model.lstm(paddle.concat([vector, model.embedding(tokens)], axis=1))  # (N, 1 + T, H)
+        assert np.allclose(model(images, tokens), model.output(y[:, 1:]), rtol=0, atol=1e-6)
 
 
 def test_image_too_small():
@@ -75,7 +92,7 @@ def test_learns_to_say_where_the_square_is(model):
     x, tokens = paddle.to_tensor(images), paddle.to_tensor(sentences)
     optimizer = paddle.optimizer.Adam(0.01, parameters=model.parameters())
     model.train()
-    for _ in range(40):
+    for _ in range(60):
         loss = F.cross_entropy(model(x, tokens[:, :-1]), tokens[:, 1:], ignore_index=0)
         loss.backward()
         optimizer.step()
