@@ -45,7 +45,7 @@ def neuron_backward(
 
 
 def step(z: np.ndarray) -> np.ndarray:
-    """阶跃函数：z > 0 为 1，否则为 0。它的导数处处是 0，所以感知机不能用梯度下降训练。"""
+    """阶跃函数：z > 0 为 1，否则为 0。z ≠ 0 处的导数都是 0，z = 0 处不可导，所以感知机不能用梯度下降训练。"""
     return (z > 0).astype(int)
 
 

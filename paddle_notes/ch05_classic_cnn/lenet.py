@@ -1,4 +1,4 @@
-"""LeNet-5：第一个被广泛使用的卷积网络。
+"""LeNet-5：上世纪九十年代银行用来读支票的卷积网络。
 
 论文：LeCun, Bottou, Bengio, Haffner,
 *Gradient-Based Learning Applied to Document Recognition*, 1998。
@@ -18,9 +18,15 @@ F6     全连接 120 → 84                 (N, 84)          10,164
 输出    全连接 84 → 10                  (N, 10)          850
 ====== ============================== ================ ==========
 
-合计 61,706 个参数。与论文的三处不同：论文的 C3 只连接一部分输入通道，S2、S4 各带可训练的
-系数与偏置，输出层是径向基函数；后来的实现都用上表的简化形式。论文的输入是 32×32，
-这里在 28×28 上填充 2，二者的特征图完全相同。
+合计 61,706 个参数。这是后来的教科书通用的简化形式，两种激活函数与池化（:data:`FORMS`）都不是 1998 年的
+原样。论文的网络有 60,000 个可训练的参数，与上表不同的有四处：
+
+- 激活函数是放缩了的 tanh，f(a) = 1.7159·tanh(2a/3)，不是 sigmoid；
+- S2、S4 把 2×2 个数相加，乘以可训练的系数，加上可训练的偏置，再过 S 形函数：各有 12 与 32 个参数；
+- C3 的 16 个核各只连 6 个输入通道中的 3、4 或 6 个（论文的表 I）：1,516 个参数；
+- 输出层是径向基函数，求 F6 的 84 个数到十个写死的图案的距离，没有可训练的参数。
+
+论文的输入是 32×32，这里在 28×28 上填充 2，二者的特征图大小相同。
 """
 
 from __future__ import annotations
@@ -29,7 +35,8 @@ from typing import Literal
 
 from paddle import Tensor, nn
 
-# 形式 -> (激活函数, 池化层)
+# 形式 -> (激活函数, 池化层)。original 是教科书（如《动手学深度学习》）的旧式写法，以 sigmoid 与平均池化
+# 近似 1998 年的 tanh 与可训练的池化；modern 是今天的写法
 FORMS = {
     "original": (nn.Sigmoid, nn.AvgPool2D),
     "modern": (nn.ReLU, nn.MaxPool2D),
@@ -53,7 +60,8 @@ class LeNet(nn.Layer):
         num_classes: 类别数。
         in_channels: 输入通道数，灰度图为 1，彩色图为 3。
         image_size: 图像边长 s（像素），至少 12。
-        form: ``original`` 用 sigmoid 与平均池化，``modern`` 用 ReLU 与最大池化。
+        form: ``modern`` 用 ReLU 与最大池化；``original`` 用 sigmoid 与平均池化，是旧式的简化，
+            不是 1998 年的原样。
     """
 
     def __init__(

@@ -108,7 +108,8 @@ class VGG(nn.Layer):
     def reset_parameters(self) -> None:
         """He 初始化，使每层输出的方差不随深度衰减。
 
-        论文先训练 11 层的网络，再用它的权重初始化更深的网络；He 初始化（2015）出现后不再需要。
+        论文先训练 11 层的网络，再用它的权重初始化更深的网络；作者后来发现，用 Glorot 与 Bengio（2010）的
+        初始化就不必这样。He 初始化（2015）是它在 ReLU 上的改进。
         最后一层取标准差 0.01 的正态分布，使各类的概率一开始大致相等，损失从 ln K 附近开始。
         """
         initialize = nn.initializer.KaimingNormal(nonlinearity="relu")
