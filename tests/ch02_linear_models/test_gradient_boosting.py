@@ -117,3 +117,21 @@ def test_comparison_on_breast_cancer():
     assert few[1] < 0.65  # 一步只走 η = 0.1，还改不了多数类的预测
     assert many[1] > 0.94 and rows["提升树，100 棵，深度 3"][0] == 1
     assert all(test > 0.93 for name, (_, test) in rows.items() if "先标准化" in name)
+
+
+def test_the_two_support_vector_machines_of_the_chapter_are_one():
+    """第 7 节手写的与第 11 节的是同一个目标，在同样的划分上准确率相同；默认的 LinearSVC 是另一种损失。"""
+    from sklearn.datasets import load_breast_cancer
+    from sklearn.model_selection import train_test_split
+    from sklearn.svm import LinearSVC
+
+    from paddle_notes.ch02_linear_models import svm
+
+    X, t = load_breast_cancer(return_X_y=True)
+    X_train, X_test, t_train, t_test = train_test_split(X, t, test_size=0.3, stratify=t, random_state=0)
+    Z_train, Z_test = svm.standardize(X_train, X_test)
+    w, b = svm.fit_binary(Z_train, 2 * t_train - 1, C=0.1)
+    by_hand = [np.mean((Z @ w + b > 0) == labels) for Z, labels in ((Z_train, t_train), (Z_test, t_test))]
+    assert by_hand == dict((name, row) for name, *row in compare())["线性支持向量机，先标准化"]
+    squared = LinearSVC(random_state=0).fit(Z_train, t_train)
+    assert squared.score(Z_test, t_test) != by_hand[1]
