@@ -36,6 +36,7 @@ setup(
         "cpu": ["paddlepaddle>=3.3,<4"],
         "gpu": ["paddlepaddle-gpu>=3.3,<4"],  # PyPI 上只到 2.6.2，要从飞桨自己的源安装，见 README
         "onnx": ["paddle2onnx>=2.1,<3", "onnxruntime>=1.18"],  # tools/export.py --onnx
+        "bench": ["torch>=2.4", "torchvision>=0.19"],  # tools/benchmark.py 与 PyTorch 里同样的网络比速度
         "test": [
             "pytest>=8",
             "cogapp>=3.4",  # 文档中的代码与源文件保持一致

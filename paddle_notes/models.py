@@ -137,8 +137,8 @@ def build(name: str, **options: Any) -> nn.Layer:
     return model
 
 
-def build_from_config(config, info: dict) -> tuple[nn.Layer, dict[str, Any]]:
-    """照 ``config``（ModelConfig）与数据的说明造网络，返回网络与它的完整选项（含 name）。
+def options_from_config(config, info: dict) -> dict[str, Any]:
+    """照 ``config``（ModelConfig）与数据的说明定出网络的完整选项。
 
     ``info["facts"]`` 里的选项（类别数、图像边长、词表大小……）随数据而定；
     配置里写了而与数据不符是 :class:`UserError`。``info["unbounded"]`` 是这份数据没有上限的选项与办法，
@@ -157,5 +157,10 @@ def build_from_config(config, info: dict) -> tuple[nn.Layer, dict[str, Any]]:
     required = [key for key, parameter in accepted.items() if parameter.default is parameter.empty]
     if next(iter(facts)) not in accepted or not set(required) <= set(options):
         raise UserError(f"网络 {config.name} 用不了这种数据（{info['kind']}）；请换一个网络，或换一个数据集")
-    options = resolve_options(config.name, options)
+    return resolve_options(config.name, options)
+
+
+def build_from_config(config, info: dict) -> tuple[nn.Layer, dict[str, Any]]:
+    """照 :func:`options_from_config` 的选项造网络，返回网络与它的完整选项（含 name）。"""
+    options = options_from_config(config, info)
     return build(config.name, **options), {"name": config.name, **options}

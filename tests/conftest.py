@@ -41,7 +41,12 @@ def root() -> Path:
 
 @pytest.fixture(scope="session")
 def load_tool():
-    """``load_tool("train")``：从 tools/ 载入一个工具的模块（tools 不是包）。"""
+    """``load_tool("train")``：从 tools/ 载入一个工具的模块（tools 不是包）。
+
+    与 ``python tools/train.py`` 一样，tools/ 里的文件夹可以导入。
+    """
+    if str(ROOT / "tools") not in sys.path:
+        sys.path.insert(0, str(ROOT / "tools"))
 
     def load(name: str):
         spec = importlib.util.spec_from_file_location(f"tools_{name}", ROOT / "tools" / f"{name}.py")
