@@ -2,6 +2,9 @@
 
 每一项都是能在几秒里算出来的事实：输入的均值与标准差、最近邻能不能认出标签、一开始的损失是不是 ln K、
 各单元的初始权重是不是一样、照配置的学习率能不能学会一小批数据。
+
+准确率**远低于**瞎猜是另一种毛病：什么也没学会的网络也有 1/K，低得多就说明它学会了，只是对错了号，
+或者把 0 到 1 的比例当成了百分数。这两样由 :func:`check_numbering` 与 :func:`check_expectation` 查。
 """
 
 from __future__ import annotations
@@ -49,13 +52,14 @@ def check_inputs(inputs: np.ndarray) -> Check:
 
 
 def nearest_neighbor_accuracy(inputs: np.ndarray, labels: np.ndarray) -> float:
-    """前几百个样本的标签，由其余样本中欧氏距离最近的一个来猜，猜对的比例。"""
+    """前几百个样本的标签，由其余样本中欧氏距离最近的一个来猜，猜对的比例。样本少时前一半作问题。"""
     rows = inputs.reshape(len(inputs), -1).astype("float32")
-    queries, others = rows[:NUM_QUERIES], rows[NUM_QUERIES:]
+    count = min(NUM_QUERIES, len(rows) // 2)
+    queries, others = rows[:count], rows[count:]
     # ‖q − o‖² = ‖q‖² − 2q·o + ‖o‖²，第一项对谁最近没有影响
     distances = (others**2).sum(1) - 2 * queries @ others.T
-    guessed = labels[NUM_QUERIES:][distances.argmin(1)]
-    return float((guessed == labels[: len(queries)]).mean())
+    guessed = labels[count:][distances.argmin(1)]
+    return float((guessed == labels[:count]).mean())
 
 
 def check_labels(inputs: np.ndarray, labels: np.ndarray, num_classes: int) -> Check:
@@ -120,8 +124,63 @@ def check_learning_rate(losses: list[float], lr: float) -> Check:
     return Check("学习率", last < 0.95 * first, found, advice)
 
 
+def check_expectation(at_least: float, num_classes: int) -> Check:
+    """配置里预期的准确率是 0 到 1 的比例：大于 1 的是写成了百分数，不比 1/K 大的什么也没有要求。"""
+    chance = 1 / num_classes
+    found = f"准确率 ≥ {at_least:g}，瞎猜 {chance:g}"
+    if at_least > 1:
+        return Check(
+            "预期", False, found, f"准确率是 0 到 1 的比例；请写成 expect.at_least={at_least / 100:g}"
+        )
+    advice = f"不比瞎猜高；若本是百分数 {at_least:g}%，那比瞎猜还差，请核对单位"
+    return Check("预期", at_least > chance, found, advice)
+
+
+def match_numbers(predicted: np.ndarray, labels: np.ndarray, num_classes: int) -> np.ndarray:
+    """预测的编号怎样一一改写才与标签最相合：返回 0 … K − 1 的一个排列，预测 k 应改成第 k 个数。"""
+    from scipy.optimize import linear_sum_assignment
+
+    counts = np.zeros((num_classes, num_classes))
+    np.add.at(counts, (predicted, labels), 1)
+    counts += 0.001 * np.eye(num_classes)  # 一样好时不改
+    return linear_sum_assignment(counts, maximize=True)[1]
+
+
+def check_numbering(predicted: np.ndarray, labels: np.ndarray, class_names: list[str]) -> Check:
+    """预测与标签用的是不是同一套编号，由预测的类别 (N,) 与标签 (N,) 看出。
+
+    随便猜的准确率是 1/K，N 个样本上的标准差是 √(1/K·(1 − 1/K)/N)；低于它 4 倍标准差，靠运气几乎不可能，
+    是系统地对错了号。把编号重新对应之后准确率若高得多，就是类别的次序变了。
+    """
+    num_classes, chance = len(class_names), 1 / len(class_names)
+    accuracy = float((predicted == labels).mean())
+    mapping = match_numbers(predicted, labels, num_classes)
+    matched = float((mapping[predicted] == labels).mean())
+    found = f"准确率 {accuracy:.4f}（即 {accuracy:.2%}），瞎猜 {chance:.4f}"
+    if matched > 0.5 and matched > accuracy + 0.1:
+        moved = [k for k in np.unique(predicted) if mapping[k] != k]
+        pairs = "、".join(f"{class_names[k]} → {class_names[mapping[k]]}" for k in moved[:5])
+        found += f"，把编号重新对应之后 {matched:.4f}"
+        advice = f"类别的次序与训练时不同：{pairs}（共 {len(moved)} 类）；请核对类别的名字与次序"
+        return Check("编号", False, found, advice)
+    passed = accuracy > chance - 4 * math.sqrt(chance * (1 - chance) / len(labels))
+    advice = "比瞎猜还低得多，却不是类别换了次序；请核对标签与样本有没有错开，准确率是不是已经乘过或除过 100"
+    return Check("编号", passed, found, advice)
+
+
+@paddle.no_grad()
+def predict_classes(model: nn.Layer, data) -> tuple[np.ndarray, np.ndarray]:
+    """推理模式下在 ``data`` 上预测的类别 (N,) 与标签 (N,)。"""
+    model.eval()
+    predicted, labels = [], []
+    for *inputs, targets in data.epoch():
+        predicted.append(model(*to_tensors(tuple(inputs))).argmax(-1).numpy())
+        labels.append(targets)
+    return np.concatenate(predicted), np.concatenate(labels)
+
+
 def examine(model: nn.Layer, task, train_data, config) -> list[Check]:
-    """做全部的检查。``config`` 是 :class:`~paddle_notes.config.OptimizerConfig`；只用于分类。"""
+    """训练之前的全部检查。``config`` 是 :class:`~paddle_notes.config.OptimizerConfig`；只用于分类。"""
     needed = NUM_QUERIES + NUM_NEIGHBORS
     count = -(-needed // train_data.batch_size)
     batches = list(itertools.islice(train_data.epoch(), count))
