@@ -99,7 +99,9 @@ class TableData(Section):
         None, description="house_price 的 CSV（Kaggle 的形式）；不写则用随 mlxtend 安装的波士顿房价"
     )
     target: str = Field("SalePrice", description="CSV 中要预测的一列")
-    num_folds: int = Field(5, ge=2, description="把数据分成几折，用其中一折作验证")
+    num_folds: int = Field(
+        5, ge=2, description="留出两成作测试之后，把其余的分成几折，一折作验证，别的几折训练"
+    )
     fold: int = Field(0, ge=0, description="用第几折作验证，从 0 起")
     batch_size: int = Field(32, gt=0, description="一批的样本数")
 
@@ -113,7 +115,8 @@ class SeriesData(Section):
     window: int = Field(24, gt=0, description="用前多少个值作输入")
     period: int = Field(1, gt=0, description="季节的长度，用于季节性朴素预测：一个周期之前的值；1 为坚持法")
     difference: bool = Field(False, description="是否预测与上一个值之差，适合有趋势的序列")
-    valid_fraction: float = Field(0.2, gt=0, lt=1, description="最后多大的一部分作验证")
+    valid_fraction: float = Field(0.15, gt=0, lt=0.5, description="测试之前多大的一部分作验证")
+    test_fraction: float = Field(0.2, gt=0, lt=0.5, description="最后多大的一部分作测试")
     batch_size: int = Field(32, gt=0, description="一批的样本数")
 
 
@@ -144,7 +147,8 @@ class LanguageData(Section):
     carry: bool = Field(True, description="相邻两批是否首尾相接，供循环网络接着用上一批的状态；GPT 用 false")
     max_chars: int | None = Field(None, gt=100, description="只用文本开头的多少个字符；不写则全用")
     min_count: int = Field(2, gt=0, description="训练部分里至少出现几次才进字表")
-    valid_fraction: float = Field(0.1, gt=0, lt=1, description="最后多大的一部分作验证")
+    valid_fraction: float = Field(0.1, gt=0, lt=0.5, description="测试之前多大的一部分作验证")
+    test_fraction: float = Field(0.1, gt=0, lt=0.5, description="最后多大的一部分作测试")
     batch_size: int = Field(32, gt=0, description="一批有几段")
 
 
@@ -153,7 +157,7 @@ class CaptionData(Section):
 
     name: Literal["caption_digits"] = Field(description="数据集的名字")
     num_train: int = Field(8000, gt=0, description="训练图像的张数")
-    num_valid: int = Field(1000, gt=0, description="验证图像的张数")
+    num_valid: int = Field(1000, gt=0, description="验证与测试的图像各多少张")
     batch_size: int = Field(64, gt=0, description="一批的样本数")
 
 
@@ -163,11 +167,39 @@ class PairData(Section):
     name: Literal["chinese_dates", "pairs"] = Field(description="数据集的名字")
     path: str | None = Field(None, description="pairs 的文件：一行一对，以制表符分开，其余列不用")
     num_train: int = Field(20000, gt=0, description="chinese_dates 每轮造多少个训练样本")
-    num_valid: int = Field(1000, gt=0, description="chinese_dates 的验证样本数")
+    num_valid: int = Field(1000, gt=0, description="chinese_dates 的验证与测试样本各多少个")
     max_length: int = Field(48, gt=2, description="至多多少个词元，更长的句对不用")
     min_count: int = Field(2, gt=0, description="训练部分里至少出现几次才进词表")
-    valid_fraction: float = Field(0.05, gt=0, lt=1, description="pairs 中多大的一部分作验证")
+    valid_fraction: float = Field(0.05, gt=0, lt=0.5, description="pairs 中多大的一部分作验证")
+    test_fraction: float = Field(0.05, gt=0, lt=0.5, description="pairs 中多大的一部分作测试")
     batch_size: int = Field(64, gt=0, description="一批的样本数")
+
+
+class WordPairData(Section):
+    """词向量的数据：中心词、上下文词与反例。"""
+
+    name: Literal["word_pairs"] = Field(description="数据集的名字")
+    path: str | None = Field(None, description="UTF-8 文本文件，由 jieba 分词；不写则用自带的报纸，已经分好")
+    architecture: Literal["skip_gram", "cbow"] = Field("skip_gram", description="跳字模型或连续词袋")
+    window: int = Field(2, gt=0, description="窗口半径的最大值，单位是词")
+    negatives: int = Field(5, gt=0, description="每个例子抽几个反例")
+    subsample: float = Field(0.0001, ge=0, description="二次采样的阈值 t，0 为不做")
+    min_count: int = Field(5, gt=0, description="训练部分里至少出现几次才进词表")
+    valid_fraction: float = Field(0.1, gt=0, lt=0.5, description="测试之前多大的一部分作验证")
+    test_fraction: float = Field(0.1, gt=0, lt=0.5, description="最后多大的一部分作测试")
+    batch_size: int = Field(4096, gt=0, description="一批的例子数")
+
+
+class WordWindowData(Section):
+    """神经语言模型的数据：由前几个词预测下一个词。"""
+
+    name: Literal["word_windows"] = Field(description="数据集的名字")
+    path: str | None = Field(None, description="UTF-8 文本文件，由 jieba 分词；不写则用自带的报纸，已经分好")
+    context_size: int = Field(5, gt=0, description="看前面几个词")
+    min_count: int = Field(5, gt=0, description="训练部分里至少出现几次才进词表，其余的是“不认识”")
+    valid_fraction: float = Field(0.1, gt=0, lt=0.5, description="测试之前多大的一部分作验证")
+    test_fraction: float = Field(0.1, gt=0, lt=0.5, description="最后多大的一部分作测试")
+    batch_size: int = Field(1024, gt=0, description="一批预测几个词")
 
 
 class ClassificationTask(Section):
@@ -210,6 +242,18 @@ class TranslationTask(Section):
     label_smoothing: float = Field(0.0, ge=0, lt=1, description="标签平滑系数 ε，0 为不平滑")
 
 
+class WordVectorsTask(Section):
+    """词向量：负采样的损失，在没有训练过的各行上评估。"""
+
+    name: Literal["word_vectors"] = Field(description="任务的名字")
+
+
+class NextWordTask(Section):
+    """由前几个词预测下一个词；指标是困惑度。"""
+
+    name: Literal["next_word"] = Field(description="任务的名字")
+
+
 class AdversarialTask(Section):
     """生成对抗：判别器与生成器交替更新。"""
 
@@ -250,7 +294,17 @@ def _one_of(what: str, *sections: type[Section], default: str | None = None) -> 
     return Annotated[union, Discriminator(tag), BeforeValidator(check)]
 
 
-DATA_SECTIONS = (ImageData, TableData, SeriesData, TextData, LanguageData, CaptionData, PairData)
+DATA_SECTIONS = (
+    ImageData,
+    TableData,
+    SeriesData,
+    TextData,
+    LanguageData,
+    CaptionData,
+    PairData,
+    WordPairData,
+    WordWindowData,
+)
 TASK_SECTIONS = (
     ClassificationTask,
     HingeTask,
@@ -258,6 +312,8 @@ TASK_SECTIONS = (
     LanguageTask,
     CaptionTask,
     TranslationTask,
+    WordVectorsTask,
+    NextWordTask,
     AdversarialTask,
 )
 DataConfig = _one_of("数据集", *DATA_SECTIONS)

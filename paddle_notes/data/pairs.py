@@ -1,16 +1,18 @@
 """成对的文本：由一句生成另一句。
 
 ``chinese_dates`` 由程序现造：各种写法的中文日期 → ISO 8601，如“二〇二四年六月六日”→ 2024-06-06。
-每轮、每个样本都由（种子, 轮次, 编号）造出，永不重复用完；日期按自身的散列分成两份，
-验证用的日期训练时从不出现。
+每轮、每个样本都由（种子, 轮次, 编号）造出，永不重复用完；日期按自身的散列分成三份，
+验证与测试的日期训练时从不出现。
 
 ``pairs`` 是制表符分开的句对文件：英文、中文，其余列不用。英文按词、中文按字切开；
-划分时英文相同（不计标点与大小写）的句对总在同一份里，验证的英文训练时从未见过。
+划分时英文相同或中文相同（不计标点与大小写）的句对总在同一份里，验证与测试的句子训练时从未见过。
+一句有几个译文时，它们都是参考译文：与其中任何一个相同就算对。
 """
 
 from __future__ import annotations
 
 import datetime
+import itertools
 import random
 import zlib
 from collections.abc import Callable, Sequence
@@ -28,16 +30,16 @@ from paddle_notes.errors import UserError
 
 FIRST_DAY, LAST_DAY = datetime.date(1900, 1, 1), datetime.date(2099, 12, 31)
 NUM_DAYS = (LAST_DAY - FIRST_DAY).days + 1
-HELD_OUT = 10  # 十个日期里有一个只用来验证
+HELD_OUT = 10  # 十个日期里有一个只用来验证，另有一个只用来测试
 
 DIGITS = "零一二三四五六七八九"
 CAPITALS = "零壹贰叁肆伍陆柒捌玖"  # 支票上的大写
 FULL_WIDTH = str.maketrans("0123456789", "０１２３４５６７８９")
 
 
-def held_out(day: datetime.date) -> bool:
-    """这个日期是不是只用来验证：只由日期本身决定。"""
-    return zlib.crc32(day.isoformat().encode()) % HELD_OUT == 0
+def part_of(day: datetime.date) -> str:
+    """这个日期属于 train、valid、test 中的哪一份：只由日期本身决定。"""
+    return {0: "valid", 1: "test"}.get(zlib.crc32(day.isoformat().encode()) % HELD_OUT, "train")
 
 
 def spell(number: int, digits: str, zero: str = "零") -> str:
@@ -112,10 +114,10 @@ SOURCE_CHARACTERS = "".join(
 
 @dataclass(frozen=True)
 class DateSet:
-    """现造的日期。``training`` 的那一份每轮不同；验证的那一份与种子无关，各次运行都相同。"""
+    """现造的日期。``part`` 是 train 的每轮不同；valid 与 test 的与种子无关，各次运行都相同。"""
 
     count: int
-    training: bool
+    part: str
     seed: int = 0
 
     max_length = len("2024-06-06") + 1  # 加上结束符
@@ -128,27 +130,27 @@ class DateSet:
     def sample(self, epoch: int, index: int) -> tuple[str, str]:
         """第 ``epoch`` 轮的第 ``index`` 个样本：(中文写法, ISO 写法)。"""
         # 以文字作种子：random 取它的 SHA-512，各个平台与版本都相同，又比 NumPy 造一个生成器快得多
-        seed = f"{self.seed} {epoch} {index}" if self.training else f"valid {index}"
+        seed = f"{self.seed} {epoch} {index}" if self.part == "train" else f"{self.part} {index}"
         generator = random.Random(seed)
         while True:
             day = FIRST_DAY + datetime.timedelta(generator.randrange(NUM_DAYS))
-            if held_out(day) != self.training:
+            if part_of(day) == self.part:
                 return write_date(day, generator), day.isoformat()
 
     def read(self, epoch: int, index: np.ndarray) -> Arrays:
-        """(源句 (B, S), 目标句 (B, T))，int64。"""
+        """(源句 (B, S), 目标句 (B, T), 是第几句 (B,))，int64。"""
         pairs = [self.sample(epoch, int(i)) for i in index]
         sources, _ = pad([self.sources.encode(source) for source, _ in pairs])
         targets, _ = pad([[BEGIN, *self.targets.encode(target), END] for _, target in pairs])
-        return sources, targets
+        return sources, targets, index
 
     def __getitem__(self, index: np.ndarray) -> Arrays:
         return self.read(0, index)
 
-    def texts(self) -> tuple[list[str], list[str]]:
-        """第 0 轮的全部源句与目标句。"""
+    def texts(self) -> tuple[list[str], list[list[str]]]:
+        """第 0 轮的全部源句，与各句的参考译文（都只有一个）。"""
         sources, targets = zip(*(self.sample(0, index) for index in range(self.count)))
-        return list(sources), list(targets)
+        return list(sources), [[target] for target in targets]
 
     def info(self) -> dict:
         return pair_info("chinese_dates", self.sources, self.targets, ("char", "char"), self.max_length)
@@ -156,7 +158,7 @@ class DateSet:
     def batches(self, config, training: bool = False, seed: int = 0) -> Batches:
         if not training:
             return Batches(self, config.batch_size)
-        return DateBatches(DateSet(self.count, True, seed), config.batch_size, True, seed)
+        return DateBatches(DateSet(self.count, self.part, seed), config.batch_size, True, seed)
 
 
 class DateBatches(Batches):
@@ -182,11 +184,18 @@ def pair_info(
     }
 
 
-def load_dates(config) -> tuple[DateSet, DateSet]:
-    """中文日期 → ISO。"""
+def load_dates(config) -> tuple[DateSet, DateSet, DateSet]:
+    """中文日期 → ISO。没有对照：规则就是造它的程序，写得出来，总是全对。"""
     if config.path is not None:
         raise UserError("chinese_dates 由程序现造，不需要 data.path，请删去它；自己的句对用 data.name=pairs")
-    return DateSet(config.num_train, True), DateSet(config.num_valid, False)
+    return tuple(
+        DateSet(count, part)
+        for part, count in (
+            ("train", config.num_train),
+            ("valid", config.num_valid),
+            ("test", config.num_valid),
+        )
+    )
 
 
 # ---------------------------------------------------------------- 句对文件
@@ -214,23 +223,43 @@ def read_pairs(path: Path) -> list[tuple[str, str]]:
     return pairs
 
 
+def connected(pairs: Sequence[tuple[str, str]]) -> list[list[tuple[str, str]]]:
+    """把英文相同或中文相同（不计标点与大小写）的句对连在一起，返回各个连通的组；没有文字的不要。"""
+    parent: dict[tuple[int, str], tuple[int, str]] = {}
+
+    def root(node: tuple[int, str]) -> tuple[int, str]:
+        parent.setdefault(node, node)
+        while parent[node] != node:
+            parent[node] = node = parent[parent[node]]
+        return node
+
+    nodes = [[(side, normalized(text)) for side, text in enumerate(pair)] for pair in pairs]
+    nodes = {pair: both for pair, both in zip(pairs, nodes) if all(text for _, text in both)}
+    for source, target in nodes.values():
+        parent[root(source)] = root(target)
+    groups: dict[tuple[int, str], list[tuple[str, str]]] = {}
+    for pair, (source, _) in nodes.items():  # 完全相同的句对只有一个
+        groups.setdefault(root(source), []).append(pair)
+    return list(groups.values())
+
+
 def split_pairs(
-    pairs: Sequence[tuple[str, str]], valid_fraction: float
-) -> tuple[list[tuple[str, str]], list[tuple[str, str]]]:
-    """按英文的散列划分：英文相同（不计标点与大小写）的在同一份里，没有文字的不要。"""
-    groups: dict[str, list[tuple[str, str]]] = {}
-    for pair in dict.fromkeys(pairs):  # 完全相同的句对只留一个
-        if (key := normalized(pair[0])) and normalized(pair[1]):
-            groups.setdefault(key, []).append(pair)
-    keys = sorted(groups, key=lambda key: (zlib.crc32(key.encode()), key))
-    num_valid = max(1, round(len(keys) * valid_fraction))
-    if len(keys) <= num_valid:
-        raise UserError(f"不同的英文句子只有 {len(keys)} 个，分不出训练与验证两部分")
-    valid = {key for key in keys[:num_valid]}
-    parts: tuple[list, list] = ([], [])
-    for key, members in groups.items():
-        parts[key in valid].extend(members)
-    return parts
+    pairs: Sequence[tuple[str, str]], valid_fraction: float, test_fraction: float
+) -> tuple[list[tuple[str, str]], list[tuple[str, str]], list[tuple[str, str]]]:
+    """训练、验证、测试的句对：连通的组按散列排好次序，测试与验证从前面取，最大的一组总归训练。"""
+
+    def key(group: list[tuple[str, str]]) -> tuple[int, str]:
+        first = min(normalized(source) for source, _ in group)
+        return zlib.crc32(first.encode()), first
+
+    groups = sorted(connected(pairs), key=key)
+    num_test, num_valid = (max(1, round(len(groups) * part)) for part in (test_fraction, valid_fraction))
+    if len(groups) <= num_test + num_valid:
+        raise UserError(f"互不相干的句子只有 {len(groups)} 组，分不出训练、验证、测试三部分")
+    largest = groups.pop(max(range(len(groups)), key=lambda i: len(groups[i])))
+    test, valid = groups[:num_test], groups[num_test : num_test + num_valid]
+    train = [largest, *groups[num_test + num_valid :]]
+    return tuple([pair for group in part for pair in group] for part in (train, valid, test))
 
 
 @dataclass(frozen=True)
@@ -241,17 +270,20 @@ class PairSet:
         pairs: 各对 (英文, 中文)。
         sources, targets: 两边的词表。
         max_length: 一句至多几个词元（目标句另有结束符）。
-        reference: 训练部分的句对，用来算对照；训练的那一份没有。
+
+    ``groups`` (N,) int64 是各对的英文是第几个不同的英文句子：词元相同的就是同一句。
     """
 
     pairs: list[tuple[str, str]]
     sources: Vocabulary
     targets: Vocabulary
     max_length: int
-    reference: list[tuple[str, str]] | None = None
 
     def __post_init__(self) -> None:
-        source_ids = [self.sources.encode(tokenize(pair[0], TOKENIZERS[0])) for pair in self.pairs]
+        source_tokens = [tuple(tokenize(pair[0], TOKENIZERS[0])) for pair in self.pairs]
+        numbers = {tokens: number for number, tokens in enumerate(dict.fromkeys(source_tokens))}
+        object.__setattr__(self, "groups", np.array([numbers[tokens] for tokens in source_tokens], "int64"))
+        source_ids = [self.sources.encode(tokens) for tokens in source_tokens]
         target_ids = [
             [BEGIN, *self.targets.encode(tokenize(pair[1], TOKENIZERS[1])), END] for pair in self.pairs
         ]
@@ -264,37 +296,57 @@ class PairSet:
         return len(self.pairs)
 
     def __getitem__(self, index: np.ndarray) -> Arrays:
-        """(源句 (B, S), 目标句 (B, T))，int64。"""
+        """(源句 (B, S), 目标句 (B, T), 是第几个不同的源句 (B,))，int64。"""
         sources, _ = pad([self.source_ids[i] for i in index])
         targets, _ = pad([self.target_ids[i] for i in index])
-        return sources, targets
+        return sources, targets, self.groups[index]
 
-    def texts(self) -> tuple[list[str], list[str]]:
-        """全部源句与目标句。"""
-        return [source for source, _ in self.pairs], [target for _, target in self.pairs]
+    def texts(self) -> tuple[list[str], list[list[str]]]:
+        """各个不同的源句，与各句的参考译文。"""
+        references: dict[int, list[str]] = {}
+        sources = []
+        for group, (source, target) in zip(self.groups.tolist(), self.pairs):
+            if group not in references:
+                sources.append(source)
+            references.setdefault(group, []).append(target)
+        return sources, list(references.values())
 
     def info(self) -> dict:
         return pair_info("pairs", self.sources, self.targets, TOKENIZERS, self.max_length + 1)
 
-    def baselines(self) -> dict[str, dict[str, float]]:
+    def baselines(self, others: dict[str, PairSet]) -> dict[str, dict[str, dict[str, float]]]:
         """最近邻检索：训练部分里英文最相近的一句的中文，就当作译文。"""
-        if self.reference is None:
-            return {}
-        sources, targets = self.texts()
-        return {"最近邻检索": translation_scores(retrieve(self.reference, sources), targets)}
+        scores = {}
+        for name, other in others.items():
+            sources, references = other.texts()
+            scores[name] = translation_scores(retrieve(self.pairs, sources), references)
+        return {"最近邻检索": scores}
 
     def batches(self, config, training: bool = False, seed: int = 0) -> PairBatches:
         return PairBatches(self, config.batch_size, training, seed)
 
 
 class PairBatches(Batches):
-    """句对的批：长度相近的放在一批，填充就少；训练时打乱之后每 50 批排一次序，再打乱各批的先后。"""
+    """句对的批：长度相近的放在一批，填充就少；训练时打乱之后每 50 批排一次序，再打乱各批的先后。
+
+    评估时一个样本是一个不同的源句，它的各个参考译文在同一批里，才能说译文与其中任何一个相同。
+    """
+
+    @property
+    def num_samples(self) -> int:
+        return len(self.dataset) if self.training else int(self.dataset.groups.max()) + 1
 
     def indices(self, epoch: int) -> list[np.ndarray]:
         lengths = self.dataset.lengths
         if not self.training:
-            order = np.argsort(lengths, kind="stable")
-            return [order[i : i + self.batch_size] for i in range(0, len(order), self.batch_size)]
+            groups = self.dataset.groups
+            longest = np.zeros(self.num_samples, "int64")
+            np.maximum.at(longest, groups, lengths)
+            place = np.empty_like(longest)  # 各源句按长度排在第几
+            place[np.argsort(longest, kind="stable")] = np.arange(len(longest))
+            order = np.argsort(place[groups], kind="stable")
+            ends = np.arange(self.batch_size, self.num_samples, self.batch_size)
+            return np.split(order, np.searchsorted(place[groups][order], ends))
         order, size, batches = self.order(epoch), self.batch_size * POOL, []
         for first in range(0, len(order), size):
             pool = order[first : first + size]
@@ -304,7 +356,7 @@ class PairBatches(Batches):
         return [batches[i] for i in shuffled]
 
 
-def load_pairs(config) -> tuple[PairSet, PairSet]:
+def load_pairs(config) -> tuple[PairSet, PairSet, PairSet]:
     """制表符分开的句对文件：英文、中文，其余列不用；UTF-8（有没有 BOM 都行）或 GB18030。"""
     if config.path is None:
         raise UserError("data.name=pairs 要用 -o data.path=文件.txt 指明句对")
@@ -316,13 +368,13 @@ def load_pairs(config) -> tuple[PairSet, PairSet]:
     ]
     if not short:
         raise UserError(f"{path} 里没有不超过 {config.max_length} 个词元的句对；请加大 data.max_length")
-    train, valid = split_pairs(short, config.valid_fraction)
+    parts = split_pairs(short, config.valid_fraction, config.test_fraction)
     sources, targets = (
-        Vocabulary.count((tokenize(pair[side], TOKENIZERS[side]) for pair in train), config.min_count)
+        Vocabulary.count((tokenize(pair[side], TOKENIZERS[side]) for pair in parts[0]), config.min_count)
         for side in range(2)
     )
-    common = (sources, targets, config.max_length)
-    return PairSet(train, *common), PairSet(valid, *common, reference=train)
+    train, valid, test = (PairSet(part, sources, targets, config.max_length) for part in parts)
+    return train, valid, test
 
 
 # ---------------------------------------------------------------- 译文的好坏
@@ -340,11 +392,20 @@ def retrieve(training: Sequence[tuple[str, str]], sources: Sequence[str]) -> lis
     return [training[row.indices[row.data.argmax()]][1] if row.nnz else "" for row in similarity]
 
 
-def translation_scores(answers: Sequence[str], references: Sequence[str]) -> dict[str, float]:
-    """译文与参考译文的 BLEU（sacrebleu 的中文切分）与 chrF，都是 0 到 100。"""
+def translation_scores(answers: Sequence[str], references: Sequence[Sequence[str]]) -> dict[str, float]:
+    """译文与参考译文（每句可以有几个）相比：BLEU（sacrebleu 的中文切分）与 chrF 是 0 到 100，
+
+    sentence_accuracy 是不计空白与某个参考译文完全相同的比例。
+    """
     from sacrebleu.metrics import BLEU, CHRF
 
+    streams = list(itertools.zip_longest(*references))  # 第 k 列是各句的第 k 个参考译文，没有的是 None
+    right = [
+        any("".join(answer.split()) == "".join(text.split()) for text in several)
+        for answer, several in zip(answers, references, strict=True)
+    ]
     return {
-        "bleu": BLEU(tokenize="zh").corpus_score(list(answers), [list(references)]).score,
-        "chrf": CHRF().corpus_score(list(answers), [list(references)]).score,
+        "bleu": BLEU(tokenize="zh").corpus_score(list(answers), streams).score,
+        "chrf": CHRF().corpus_score(list(answers), streams).score,
+        "sentence_accuracy": sum(right) / len(right),
     }

@@ -1,7 +1,8 @@
 """时间序列：用前 window 个值预测下一个值。
 
-按时间划分：最后的一部分作验证，缩放只用训练部分的均值与标准差，所以训练看不到未来。
-缺失的值按前后线性内插。``difference`` 为真时预测的是与上一个值之差，适合有趋势的序列。
+按时间划分：训练、验证、测试依次往后，缩放只用训练部分的均值与标准差。缺失的值不作目标；
+作输入时取它之前最后一个已知的值，与预测时能知道的相同。若按前后内插，窗口里就混进了未来。
+``difference`` 为真时预测的是与上一个值之差，适合有趋势的序列。
 """
 
 from __future__ import annotations
@@ -20,8 +21,8 @@ class SeriesSet:
     """一份序列的各个窗口。
 
     属性：
-        values: (T,) 整条序列，原来的单位。
-        first, last: 本份的目标是 values[first:last]。
+        values: (T,) 整条序列，原来的单位，缺失处已填上。
+        targets: (N,) int64，本份的目标在 values 里的下标，都不是缺失的。
         window: 用前多少个值。
         period: 季节的长度。
         mean, std: 训练部分（``difference`` 时是差分）的均值与标准差。
@@ -30,8 +31,7 @@ class SeriesSet:
     """
 
     values: np.ndarray
-    first: int
-    last: int
+    targets: np.ndarray
     window: int
     period: int
     mean: float
@@ -40,24 +40,28 @@ class SeriesSet:
     name: str
 
     def __len__(self) -> int:
-        return self.last - self.first
+        return len(self.targets)
 
     def __getitem__(self, index: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """窗口 (B, window, 1) 与下一个值 (B,)，都已缩放，float32。"""
         signal = np.diff(self.values, prepend=self.values[0]) if self.difference else self.values
         scaled = ((signal - self.mean) / self.std).astype("float32")
-        targets = np.asarray(index) + self.first  # (B,)
+        targets = self.targets[index]  # (B,)
         inputs = scaled[targets[:, None] + np.arange(-self.window, 0)]  # (B, window)
         return inputs[:, :, None], scaled[targets]
 
     def predict(self, outputs: np.ndarray) -> np.ndarray:
         """网络的输出 (N,)（依次对应本份的各个目标）换回原来的单位。"""
         signal = outputs * self.std + self.mean
-        return self.values[self.first - 1 : self.last - 1] + signal if self.difference else signal
+        return self.values[self.targets - 1] + signal if self.difference else signal
 
     def truth(self) -> np.ndarray:
         """本份的目标，原来的单位。"""
-        return self.values[self.first : self.last]
+        return self.values[self.targets]
+
+    def rmse(self, forecast: np.ndarray) -> float:
+        """预测 (N,) 的均方根误差，原来的单位。"""
+        return float(np.sqrt(np.mean((self.truth() - forecast) ** 2)))
 
     def info(self) -> dict:
         return {
@@ -70,51 +74,58 @@ class SeriesSet:
             "name": self.name,
         }
 
-    def baselines(self) -> dict[str, dict[str, float]]:
+    def baselines(self, others: dict[str, SeriesSet]) -> dict[str, dict[str, dict[str, float]]]:
         """坚持法：下一个值等于这一个值；季节性朴素：等于一个周期之前的值。"""
-        found = {"坚持法": self._naive(1)}
+        lags = {"坚持法": 1}
         if self.period > 1:
-            found[f"季节性朴素（周期 {self.period}）"] = self._naive(self.period)
-        return found
-
-    def _naive(self, lag: int) -> dict[str, float]:
-        errors = self.truth() - self.values[self.first - lag : self.last - lag]
-        return {"rmse": float(np.sqrt(np.mean(errors**2)))}
+            lags[f"季节性朴素（周期 {self.period}）"] = self.period
+        return {
+            name: {
+                part: {"rmse": other.rmse(other.values[other.targets - lag])}
+                for part, other in others.items()
+            }
+            for name, lag in lags.items()
+        }
 
     def batches(self, config, training: bool = False, seed: int = 0) -> Batches:
         return Batches(self, config.batch_size, training, seed)
 
 
-def interpolate(values: np.ndarray) -> np.ndarray:
-    """缺失（NaN）处按前后的值线性内插；全缺时抛 :class:`UserError`。"""
+def carry_forward(values: np.ndarray) -> np.ndarray:
+    """缺失（NaN）处取之前最后一个已知的值；开头的缺失没有之前，去掉。全缺时抛 :class:`UserError`。"""
     known = np.isfinite(values)
     if not known.any():
         raise UserError("序列里没有一个数；请用 data.target 指明数所在的一列")
-    position = np.arange(len(values))
-    return np.interp(position, position[known], values[known])
+    last = np.maximum.accumulate(np.where(known, np.arange(len(values)), -1))  # 至此最后一个已知的下标
+    return values[last[last >= 0]]
 
 
-def split(values: np.ndarray, config, name: str) -> tuple[SeriesSet, SeriesSet]:
-    """按时间划分成训练与验证两份。"""
+def split(values: np.ndarray, config, name: str) -> tuple[SeriesSet, SeriesSet, SeriesSet]:
+    """按时间划分成训练、验证、测试三份。"""
     if config.path is not None and name in ("sunspots", "co2"):
         raise UserError(f"{name} 随 statsmodels 安装，不需要 data.path，请删去它")
     values = np.asarray(values, "float64")
-    count, start = len(values), max(config.window, config.period) + int(config.difference)
-    boundary = count - max(1, round(count * config.valid_fraction))
-    if boundary - start < 2:
+    filled = carry_forward(values)
+    known = np.isfinite(values[len(values) - len(filled) :])
+    count, start = len(filled), max(config.window, config.period) + int(config.difference)
+    tested = count - round(count * config.test_fraction)
+    validated = tested - round(count * config.valid_fraction)
+    limits = ((start, validated), (validated, tested), (tested, count))
+    parts = [np.arange(first, last)[known[first:last]] for first, last in limits]
+    if min(map(len, parts)) < 2:
         raise UserError(
-            f"序列只有 {count} 个值，窗口 {config.window}、周期 {config.period} 之后剩不下训练样本；"
-            "请减小 data.window、data.period 或 data.valid_fraction"
+            f"序列只有 {count} 个值，窗口 {config.window}、周期 {config.period} 之后，"
+            "训练、验证或测试不足两个样本；请减小 data.window 或 data.period，"
+            "或调整 data.valid_fraction、data.test_fraction"
         )
-    seen = interpolate(values[:boundary])  # 训练部分末尾的缺失不能由以后的值内插
-    values = np.concatenate([seen, interpolate(values)[boundary:]])
-    signal = np.diff(seen) if config.difference else seen
-    mean, std = float(signal.mean()), float(signal.std()) or 1.0
+    seen = np.diff(filled[:validated]) if config.difference else filled[:validated]
+    mean, std = float(seen.mean()), float(seen.std()) or 1.0
     options = (config.window, config.period, mean, std, config.difference, name)
-    return SeriesSet(values, start, boundary, *options), SeriesSet(values, boundary, count, *options)
+    train, valid, test = (SeriesSet(filled, targets, *options) for targets in parts)
+    return train, valid, test
 
 
-def load_sunspots(config) -> tuple[SeriesSet, SeriesSet]:
+def load_sunspots(config) -> tuple[SeriesSet, SeriesSet, SeriesSet]:
     """1700–2008 年每年的太阳黑子数，309 个值，周期约 11 年。"""
     import statsmodels.datasets
 
@@ -123,14 +134,14 @@ def load_sunspots(config) -> tuple[SeriesSet, SeriesSet]:
     )
 
 
-def load_co2(config) -> tuple[SeriesSet, SeriesSet]:
+def load_co2(config) -> tuple[SeriesSet, SeriesSet, SeriesSet]:
     """1958–2001 年每周的大气二氧化碳浓度（ppm），2,284 个值，有缺失，周期 52 周，有上升的趋势。"""
     import statsmodels.datasets
 
     return split(statsmodels.datasets.co2.load_pandas().data["co2"].to_numpy(), config, "co2")
 
 
-def load_csv(config) -> tuple[SeriesSet, SeriesSet]:
+def load_csv(config) -> tuple[SeriesSet, SeriesSet, SeriesSet]:
     """任意 CSV 的一列。"""
     import pandas as pd
 

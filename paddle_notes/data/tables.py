@@ -3,7 +3,8 @@
 ``synthetic_linear`` 由 y = Xw + b + 噪声造出，w = (2, −3.4)，b = 4.2；``house_price`` 是房价：
 不写 ``data.path`` 时用随 mlxtend 安装的波士顿房价（506 行 13 列），写了则读 Kaggle 形式的 CSV。
 
-缺失、独热、标准化的规则只由训练部分得出，再用到验证部分，见 :class:`Encoder`。
+先留出两成作测试，其余的分成几折，一折作验证，别的几折训练。缺失、独热、标准化的规则只由训练部分得出，
+再用到另外两份，见 :class:`Encoder`。
 """
 
 from __future__ import annotations
@@ -19,13 +20,14 @@ from paddle_notes.errors import UserError
 
 TRUE_WEIGHT, TRUE_BIAS, NOISE = (2.0, -3.4), 4.2, 0.01
 NUM_SYNTHETIC = 1000
+TEST_FRACTION = 0.2
 
 
 @dataclass(frozen=True)
 class Encoder:
     """把混着数与文字的表变成数的矩阵，规则由训练部分定出。
 
-    数的列：缺失处填训练部分的均值，再减均值、除以标准差；文字的列：独热，缺失自成一类，
+    数的列（训练部分里全是数）：缺失处填训练部分的均值，再减均值、除以标准差；文字的列：独热，缺失自成一类，
     训练部分没有的取值全为 0。目标也标准化；``log`` 时先取对数，误差便是相对的。
 
     属性：
@@ -43,12 +45,13 @@ class Encoder:
     @classmethod
     def fit(cls, table: Any, values: np.ndarray, log: bool) -> Encoder:
         """由训练部分的表（pandas.DataFrame）与目标 (N,) 定出规则。"""
-        from pandas.api.types import is_numeric_dtype
+        import pandas as pd
 
         numeric, categories = {}, {}
         for name, column in table.items():
-            if is_numeric_dtype(column):
-                mean, std = float(column.mean()), float(column.std(ddof=0))
+            numbers = pd.to_numeric(column, errors="coerce").astype("float64")
+            if numbers.notna().equals(column.notna()):
+                mean, std = float(numbers.mean()), float(numbers.std(ddof=0))
                 if np.isfinite(mean):  # 全缺的列不用
                     numeric[name] = (mean, std if std > 0 else 1.0)
             else:
@@ -58,8 +61,11 @@ class Encoder:
 
     def encode(self, table: Any) -> np.ndarray:
         """表 → (N, D) float32。"""
+        import pandas as pd
+
         columns = [
-            (table[name].astype("float64").fillna(mean).to_numpy() - mean) / std
+            (pd.to_numeric(table[name], errors="coerce").astype("float64").fillna(mean).to_numpy() - mean)
+            / std
             for name, (mean, std) in self.numeric.items()
         ]
         for name, choices in self.categories.items():
@@ -102,39 +108,48 @@ class TableSet:
             "encoder": asdict(self.encoder),
         }
 
-    def baselines(self) -> dict[str, dict[str, float]]:
+    def baselines(self, others: dict[str, TableSet]) -> dict[str, dict[str, dict[str, float]]]:
         """总是猜训练部分的均值：标准化之后就是猜 0。"""
-        rmse = float(np.sqrt(np.mean(self.targets.astype("float64") ** 2)))
-        return {"总是猜均值": {"rmse": rmse * self.encoder.target[1]}}
+
+        def score(other: TableSet) -> float:
+            return float(np.sqrt(np.mean(other.targets.astype("float64") ** 2))) * self.encoder.target[1]
+
+        return {"总是猜均值": {name: {"rmse": score(other)} for name, other in others.items()}}
 
     def batches(self, config, training: bool = False, seed: int = 0) -> Batches:
         return Batches(self, config.batch_size, training, seed)
 
 
-def split_fold(count: int, num_folds: int, fold: int) -> tuple[np.ndarray, np.ndarray]:
-    """打乱后分成 ``num_folds`` 折，返回训练与第 ``fold`` 折的下标。打乱与运行的种子无关。"""
+def split_folds(count: int, num_folds: int, fold: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """训练、验证、测试的下标。打乱之后末尾的两成是测试，其余分成 ``num_folds`` 折，第 ``fold`` 折是验证。
+
+    打乱与运行的种子无关，测试与 ``fold`` 也无关：几折轮流作验证时，测试始终是同样的行。
+    """
     if fold >= num_folds:
         raise UserError(f"data.fold 是 {fold}，应小于 data.num_folds 的 {num_folds}")
-    if count < num_folds:
-        raise UserError(f"只有 {count} 行数据，分不成 {num_folds} 折；请减小 data.num_folds")
+    num_test = max(1, round(count * TEST_FRACTION))
+    if count - num_test < num_folds:
+        raise UserError(f"只有 {count} 行数据，留出测试之后分不成 {num_folds} 折；请减小 data.num_folds")
     order = np.random.RandomState(0).permutation(count)
-    folds = np.array_split(order, num_folds)
-    return np.sort(np.concatenate(folds[:fold] + folds[fold + 1 :])), np.sort(folds[fold])
+    folds = np.array_split(order[:-num_test], num_folds)
+    train = np.concatenate(folds[:fold] + folds[fold + 1 :])
+    return np.sort(train), np.sort(folds[fold]), np.sort(order[-num_test:])
 
 
-def split_table(table: Any, values: np.ndarray, config, log: bool) -> tuple[TableSet, TableSet]:
-    """划分、编码，返回训练与验证两份。"""
-    train, valid = split_fold(len(values), config.num_folds, config.fold)
-    encoder = Encoder.fit(table.iloc[train], values[train], log)
+def split_table(table: Any, values: np.ndarray, config, log: bool) -> tuple[TableSet, TableSet, TableSet]:
+    """划分、编码，返回训练、验证、测试三份。"""
+    parts = split_folds(len(values), config.num_folds, config.fold)
+    encoder = Encoder.fit(table.iloc[parts[0]], values[parts[0]], log)
     if not encoder.numeric and not encoder.categories:
         raise UserError("表里除了目标没有可用的列")
-    return tuple(
+    train, valid, test = (
         TableSet(encoder.encode(table.iloc[index]), encoder.encode_target(values[index]), encoder)
-        for index in (train, valid)
+        for index in parts
     )
+    return train, valid, test
 
 
-def load_synthetic(config) -> tuple[TableSet, TableSet]:
+def load_synthetic(config) -> tuple[TableSet, TableSet, TableSet]:
     """y = Xw + b + ε，X 是标准正态，ε 的标准差是 0.01。"""
     import pandas as pd
 
@@ -148,7 +163,7 @@ def load_synthetic(config) -> tuple[TableSet, TableSet]:
     return split_table(table, values, config, log=False)
 
 
-def load_house_price(config) -> tuple[TableSet, TableSet]:
+def load_house_price(config) -> tuple[TableSet, TableSet, TableSet]:
     """房价：目标取对数，误差便是相对的（log-RMSE）。"""
     if config.path is None:
         return split_table(*read_boston(), config, log=True)

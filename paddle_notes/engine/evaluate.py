@@ -8,27 +8,29 @@ from paddle import Tensor, nn
 
 
 class Meter:
-    """按样本数加权的平均。先攒着张量，取平均时才读出数值，不让 GPU 每步等待。
+    """各批指标的加权平均。先攒着张量，取平均时才读出数值，不让 GPU 每步等待。
 
-    样本数可以是 0 维张量：语言模型一批里不是填充的字符数要在设备上数。
+    一批的样本数与权重由任务给出，可以是 0 维张量：一批里不是填充的词元数要在设备上数。
     """
 
-    def __init__(self) -> None:
-        self.records: list[tuple[dict[str, Tensor], int | Tensor]] = []
+    def __init__(self, task) -> None:
+        self.task = task
+        self.records: list[tuple[dict[str, Tensor], int | Tensor, dict[str, int | Tensor]]] = []
 
-    def add(self, metrics: dict[str, Tensor], num_samples: int | Tensor) -> None:
-        self.records.append((metrics, num_samples))
+    def add(self, metrics: dict[str, Tensor], batch: tuple[Tensor, ...]) -> None:
+        self.records.append((metrics, self.task.num_samples(batch), self.task.weights(batch)))
 
     def num_samples(self) -> int:
-        return sum(int(num_samples) for _, num_samples in self.records)
+        return sum(int(num_samples) for _, num_samples, _ in self.records)
 
     def mean(self) -> dict[str, float]:
-        weights = [int(num_samples) for _, num_samples in self.records]
-        names = self.records[0][0]
-        return {
-            name: float(np.average([metrics[name].item() for metrics, _ in self.records], weights=weights))
-            for name in names
-        }
+        return {name: self.mean_of(name) for name in self.records[0][0]}
+
+    def mean_of(self, name: str) -> float:
+        """一个指标的平均；权重全是 0（各批都是填充）时为 0。"""
+        values = [metrics[name].item() for metrics, _, _ in self.records]
+        weights = [int(own.get(name, num_samples)) for _, num_samples, own in self.records]
+        return float(np.average(values, weights=weights)) if any(weights) else 0.0
 
 
 def to_tensors(batch: tuple[np.ndarray, ...]) -> tuple[Tensor, ...]:
@@ -41,11 +43,11 @@ def evaluate(model: nn.Layer, task, data) -> dict[str, float]:
     """在一份数据上求指标，用推理模式。"""
     model.eval()
     task.start_epoch()
-    meter = Meter()
+    meter = Meter(task)
     for arrays in data.epoch():
         batch = to_tensors(arrays)
         loss, metrics = task.loss(model, batch)
-        meter.add({"loss": loss, **metrics}, task.num_samples(batch))
+        meter.add({"loss": loss, **metrics}, batch)
     return task.summarize(meter.mean())
 
 

@@ -11,11 +11,11 @@ from paddle import Tensor, nn
 
 from paddle_notes.engine.tasks import Metrics, Task
 
-PAD, BEGIN, END = 0, 2, 3
+PAD, UNKNOWN, BEGIN, END = 0, 1, 2, 3
 
 
 def token_loss(logits: Tensor, targets: Tensor, label_smoothing: float = 0.0) -> Tensor:
-    """每个词元的交叉熵，只对不是填充的位置取平均：logits (N, T, V)，targets (N, T)。"""
+    """每个词元的交叉熵，只对不是填充的位置取平均：logits (N, T, V)，targets (N, T)；全是填充时为 0。"""
     cost = F.cross_entropy(logits, targets, reduction="none", label_smoothing=0.0, ignore_index=PAD)
     cost = cost.squeeze(-1)  # (N, T)，填充处为 0
     mask = (targets != PAD).astype(cost.dtype)
@@ -24,7 +24,7 @@ def token_loss(logits: Tensor, targets: Tensor, label_smoothing: float = 0.0) ->
         # l 是 log Σ exp z，z̄ 是 logits 的平均；这样写不必对整个词表求 log_softmax，它在 CPU 上很慢
         right = paddle.take_along_axis(logits, targets.unsqueeze(-1), axis=-1).squeeze(-1)
         cost = cost + label_smoothing * (right - logits.mean(-1)) * mask
-    return cost.sum() / mask.sum()
+    return cost.sum() / mask.sum().clip(min=1)
 
 
 def num_tokens(targets: Tensor) -> Tensor:
@@ -72,19 +72,23 @@ class LanguageModel(Task):
 
 
 def exact(answers: Tensor, targets: Tensor) -> Tensor:
-    """整句全对的比例：answers (N, L) 结束符之后是 0，targets (N, T) 以结束符结尾，之后是填充。"""
+    """各句是否全对，(N,) bool：answers (N, L) 结束符之后是 0，targets (N, T) 以结束符结尾，之后是填充。
+
+    正确的句子里有不认识的词元时写不对：那个词元写不出来。
+    """
     length = min(answers.shape[1], targets.shape[1])
     same = (answers[:, :length] == targets[:, :length]).all(-1)
     for longer in (answers, targets):  # 多出来的部分应全是填充
         if longer.shape[1] > length:
             same = paddle.logical_and(same, (longer[:, length:] == PAD).all(-1))
-    return same.astype("float64").mean()
+    return paddle.logical_and(same, (targets != UNKNOWN).all(-1))
 
 
 class Writing(Task):
     """由一个输入写出一句：一批是 (输入 (N, …), 句子 (N, T))，句子由开始符、词元、结束符、填充组成。
 
-    训练时由正确的前文预测下一个词元；验证时另外贪心地生成整句，指标是全对的比例。
+    训练时由正确的前文预测下一个词元；评估时另外贪心地生成整句，指标是全对的比例。
+    损失按词元数平均，全对的比例按输入的个数平均。
 
     参数：
         label_smoothing: 标签平滑系数 ε，只用于训练。
@@ -97,19 +101,32 @@ class Writing(Task):
         super().__init__(info)
         self.label_smoothing = label_smoothing
 
+    def groups(self, batch: tuple[Tensor, ...]) -> np.ndarray:
+        """各行是第几个输入，(N,)：输入相同的各行是同一个输入的几个正确的句子。"""
+        return np.arange(len(batch[1]))
+
+    def num_samples(self, batch: tuple[Tensor, ...]) -> int:
+        return len(batch[1])
+
+    def weights(self, batch: tuple[Tensor, ...]) -> dict[str, int | Tensor]:
+        return {"loss": num_tokens(batch[1][:, 1:]), "sentence_accuracy": len(np.unique(self.groups(batch)))}
+
     def inputs(self, batch: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
-        source, sentences = batch
+        source, sentences, *_ = batch
         return source, sentences[:, :-1]
 
     def loss(self, model: nn.Layer, batch: tuple[Tensor, ...]) -> tuple[Tensor, Metrics]:
-        source, sentences = batch
+        source, sentences, *_ = batch
         targets = sentences[:, 1:]
         smoothing = self.label_smoothing if model.training else 0.0
         cost = token_loss(model(*self.inputs(batch)), targets, smoothing)
         if model.training:
             return cost, {}
-        answers = model.decode(source, self.info["max_length"], BEGIN, END)
-        return cost, {"sentence_accuracy": exact(answers, targets)}
+        _, first, member = np.unique(self.groups(batch), return_index=True, return_inverse=True)
+        answers = model.decode(source[paddle.to_tensor(first)], self.info["max_length"], BEGIN, END)
+        right = exact(answers[paddle.to_tensor(member)], targets).numpy()  # (N,)
+        share = np.bincount(member, right).astype(bool).mean()  # 与其中一个相同就算对
+        return cost, {"sentence_accuracy": paddle.to_tensor(share)}
 
 
 class Caption(Writing):
@@ -119,6 +136,9 @@ class Caption(Writing):
 
 
 class Translation(Writing):
-    """序列到序列：输入是源句 (N, S)。"""
+    """序列到序列：输入是源句 (N, S)，一批的第三项 (N,) 是源句的编号：编号相同的各行互为参考译文。"""
 
     kinds = ("pairs",)
+
+    def groups(self, batch: tuple[Tensor, ...]) -> np.ndarray:
+        return batch[2].numpy()

@@ -56,6 +56,10 @@ class Task:
         """一批的样本数，指标按它加权平均。"""
         return batch[-1].shape[0]
 
+    def weights(self, batch: tuple[Tensor, ...]) -> dict[str, int | Tensor]:
+        """不按样本数加权的指标各按什么加权，如句子的损失按词元数：名字 -> 这一批的权重。"""
+        return {}
+
     def inputs(self, batch: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
         """一批里送进网络的部分。"""
         return batch[:-1]
@@ -163,6 +167,8 @@ TASKS: dict[str, str] = {
     "language_model": "paddle_notes.engine.sequence_tasks:LanguageModel",
     "caption": "paddle_notes.engine.sequence_tasks:Caption",
     "translation": "paddle_notes.engine.sequence_tasks:Translation",
+    "word_vectors": "paddle_notes.engine.word_tasks:WordVectors",
+    "next_word": "paddle_notes.engine.word_tasks:NextWord",
     "adversarial": "paddle_notes.engine.adversarial:Adversarial",
 }
 

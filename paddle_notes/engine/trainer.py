@@ -158,7 +158,7 @@ class Trainer:
     def train_epoch(self, data) -> None:
         """把这一轮剩下的各批训练完。"""
         self.model.train()
-        epoch, meter, mark = self.epoch, Meter(), time.perf_counter()
+        epoch, meter, mark = self.epoch, Meter(self.task), time.perf_counter()
         first = self.step % self.steps_per_epoch
         if first == 0:  # 从一轮的半途继续时，跨批的状态已由检查点恢复
             self.task.start_epoch()
@@ -172,11 +172,11 @@ class Trainer:
         with bar:
             for index, arrays in enumerate(data.epoch(epoch, first), start=first + 1):
                 batch = to_tensors(arrays)
-                meter.add(self.train_step(batch), self.task.num_samples(batch))
+                meter.add(self.train_step(batch), batch)
                 bar.update()
                 if index % self.config.train.log_interval == 0 or index == self.steps_per_epoch:
                     mark = self.log_training(epoch, index, meter, batch, mark)
-                    meter = Meter()
+                    meter = Meter(self.task)
                 if index < self.steps_per_epoch:
                     self.stop_if_requested()
 

@@ -11,6 +11,7 @@ import pytest
 
 from paddle_notes.ch10_transformer import attention_maps, figures
 
+PARTS = {"valid": "验证", "test": "测试"}
 TINY = [
     "model.d_model=16",
     "model.num_heads=2",
@@ -81,29 +82,38 @@ def test_pairs(tool, output, root, tmp_path):
     lines = [f"{p} like {t}.\t{chinese[p]}喜欢{chinese[t]}。\tCC" for p in people for t in things]
     path = tmp_path / "pairs.txt"
     path.write_text("\n".join(lines), encoding="utf-8-sig")
-    options = [f"data.path={path}", "data.valid_fraction=0.2", f"output_dir={output}"]
+    options = [
+        f"data.path={path}",
+        "data.valid_fraction=0.2",
+        "data.test_fraction=0.2",
+        f"output_dir={output}",
+    ]
     config = root / "configs" / "full" / "transformer_en_zh.yml"
     result = tool("train", "-c", config, "-o", *TINY, *options)
     assert result.code == 0, result.text
     summary = json.loads((output / "summary.json").read_text(encoding="utf-8"))
     baseline = summary["baselines"]["最近邻检索"]
-    assert 0 < baseline["bleu"] < 100 and "对照：最近邻检索 bleu" in result.out
+    assert set(baseline) == {"valid", "test"} and 0 < baseline["test"]["bleu"] < 100
+    shown = (f"{name} {baseline[part]['sentence_accuracy']:.4f}" for part, name in PARTS.items())
+    assert f"对照：最近邻检索，{'，'.join(shown)}" in result.out
 
     result = tool("translate", "--weights", output / "best", "--evaluate", "--beam", "1", "--json")
     assert result.code == 0, result.text
     report = json.loads(result.out)
-    assert (report["samples"], report["decoding"]) == (4, "贪心")
+    assert (report["split"], report["samples"], report["decoding"]) == ("test", 4, "贪心")
+    assert report["scores"]["网络"]["sentence_accuracy"] == summary["test"]["sentence_accuracy"]
     assert json.loads((output / "translation.json").read_text(encoding="utf-8")) == report
     page = tmp_path / "docs" / "results.md"
     page.parent.mkdir()
     assert tool("results", output, "--out", page).code == 0
-    rows = [line.split(" | ") for line in page.read_text(encoding="utf-8").splitlines() if "贪心" in line]
-    rows += [
-        line.split(" | ") for line in page.read_text(encoding="utf-8").splitlines() if "| 最近邻" in line
-    ]
+    table = page.read_text(encoding="utf-8").partition("## 译文")[2].splitlines()
+    rows = [line.split(" | ") for line in table if "贪心" in line or "| 最近邻" in line]
     assert [row[3] for row in rows] == [f"{scores['bleu']:.1f}" for scores in report["scores"].values()]
-    assert report["scores"]["最近邻检索"] == baseline
+    assert report["scores"]["最近邻检索"] == baseline["test"]
     assert set(report["scores"]["网络"]) == {"bleu", "chrf", "sentence_accuracy"}
+    result = tool("translate", "--weights", output / "best", "--evaluate", "--split", "valid", "--json")
+    report = json.loads(result.out)
+    assert report["split"] == "valid" and report["scores"]["最近邻检索"] == baseline["valid"]
 
     path.write_text("\n".join([*lines, "We eat fish.\t我们吃鱼。"]), encoding="utf-8")
     result = tool("translate", "--weights", output / "best", "--evaluate")
@@ -113,14 +123,16 @@ def test_pairs(tool, output, root, tmp_path):
 def test_gpt_on_a_text(tool, output, root, tmp_path):
     """GPT 走语言模型的任务，评估得到同样的数；别的任务的检查点不能用来翻译。"""
     path = tmp_path / "text.txt"
-    path.write_text("床前明月光，疑是地上霜。\n举头望明月，低头思故乡。\n" * 40, encoding="utf-8")
+    lines = (f"床前明{c}光，疑是地上霜。\n举头望明{c}，低头思故乡。\n" for c in "日月星云雨风雪花山水" * 4)
+    lines = (f"{chr(0x4E00 + i)}{line}" for i, line in enumerate(lines))  # 各行都不相同
+    path.write_text("".join(lines), encoding="utf-8")
     sizes = ["data.name=text", f"data.path={path}", "data.length=32", "data.max_chars=900"]
     small = ["model.d_model=16", "model.num_heads=2", "model.num_layers=1", "model.dim_feedforward=16"]
     options = [*sizes, *small, "train.epochs=1", f"output_dir={output}"]
     result = tool("train", "-c", root / "configs" / "gpt_char.yml", "-o", *options)
     assert result.code == 0, result.text
     summary = json.loads((output / "summary.json").read_text(encoding="utf-8"))
-    assert "二元模型" in summary["baselines"]
+    assert set(summary["baselines"]["二元模型"]) == {"valid", "test"}
     result = tool("eval", "-c", output / "config.yml", "--weights", output / "best", "--json")
     assert json.loads(result.out)["perplexity"] == summary["last"]["perplexity"] < 40
 

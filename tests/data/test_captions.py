@@ -1,4 +1,4 @@
-"""看图说话的数据：句子与图像相符，训练与验证不用同一个数字，长度够用。"""
+"""看图说话的数据：句子与图像相符，训练、验证、测试不用同一个数字，长度够用。"""
 
 from __future__ import annotations
 
@@ -41,12 +41,12 @@ def sets():
 
 
 def test_batches(sets):
-    train, valid = sets
+    train, _, test = sets
     images, sentences = next(train.epoch())
     assert images.shape == (16, 1, SIDE, SIDE) and images.dtype == np.float32
     assert (sentences[:, 0] == BEGIN).all() and ((sentences == END).sum(1) == 1).all()
     info = train.info()
-    assert info == valid.info() and info["facts"]["vocab_size"] == len(info["vocabulary"]) == 4 + 17
+    assert info == test.info() and info["facts"]["vocab_size"] == len(info["vocabulary"]) == 4 + 17
     vocabulary = Vocabulary(info["vocabulary"])
     for picture, row in zip(images, sentences):
         sentence = "".join(vocabulary.decode(row))
@@ -66,8 +66,8 @@ def test_reproducible_and_every_digit_appears(sets):
         assert len(np.unique(first.dataset.sentences)) == 3 + 17  # 填充、开始、结束与 17 个字
 
 
-def test_validation_digits_are_new(sets):
-    """验证图像里每一个单独的数字，在训练图像里都找不到。"""
+def test_digits_of_the_three_parts_differ(sets):
+    """验证与测试图像里每一个单独的数字，在别的份的图像里都找不到。"""
 
     def singles(data) -> set[bytes]:
         found = set()
@@ -77,5 +77,6 @@ def test_validation_digits_are_new(sets):
                 found.add(image[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1].tobytes())
         return found
 
-    train, valid = map(singles, sets)
-    assert len(valid) > 10 and not train & valid
+    train, valid, test = map(singles, sets)
+    assert min(len(valid), len(test)) > 10
+    assert not train & valid and not train & test and not valid & test

@@ -88,43 +88,64 @@ def read(data) -> str:
 
 
 def test_lines_are_kept_whole(tmp_path):
-    train, valid = text(tmp_path, "春眠不觉晓\n\n  \n处处闻啼鸟\n夜来风雨声\n花落知多少", valid_fraction=0.3)
+    lines = "春眠不觉晓\n\n  \n处处闻啼鸟\n夜来风雨声\n花落知多少"
+    train, valid, test = text(tmp_path, lines, valid_fraction=0.25, test_fraction=0.25)
     assert read(train) == "春眠不觉晓\n处处闻啼鸟\n"
-    assert read(valid) == "□□□□□\n□□□□□\n"
-    assert train.info() == valid.info()
+    assert read(valid) == read(test) == "□□□□□\n"
+    assert train.info() == valid.info() == test.info()
     assert train.info()["vocabulary"][train.info()["boundary"]] == "\n"
 
 
+def test_repeated_lines_stay_on_one_side(tmp_path):
+    """前面的份里有过的行从后面的份里去掉，标点与大小写不算区别；一份之内的重复留着。"""
+    lines = (
+        ["新华社电"] * 3 + [f"第{i}天的新闻" for i in "一二三四五六七八九十"] + ["新华社电！", "第一天的新闻"]
+    )
+    train, valid, test = text(tmp_path, "\n".join(lines), valid_fraction=0.2, test_fraction=0.3)
+    assert read(train).startswith("新华社电\n" * 3)
+    kept = [line for part in (train, valid, test) for line in read(part).replace("□", "").split("\n")]
+    assert kept.count("新华社电") == 3 and not any("！" in line for line in kept)
+    assert read(valid) == read(test) == "第□天的新闻\n" * 3
+
+
 def test_one_line_is_cut_in_the_middle(tmp_path):
-    train, valid = text(tmp_path, "一二" * 10, valid_fraction=0.2)
-    assert read(train) == "一二" * 8 and read(valid) == "一二" * 2 + "□"  # 换行只在验证部分
+    train, valid, test = text(tmp_path, "一二" * 10, valid_fraction=0.2, test_fraction=0.2)
+    assert read(train) == "一二" * 6 and read(valid) == "一二" * 2
+    assert read(test) == "一二" * 2 + "□"  # 换行只在测试部分
     assert train.info()["boundary"] == UNKNOWN
 
 
 def test_max_chars_and_rare_characters(tmp_path):
-    train, valid = text(tmp_path, "天地玄黄\n" * 100, max_chars=200, min_count=2)
-    assert len(read(train)) + len(read(valid)) == 200
-    train, _ = text(tmp_path, "天地玄黄\n" * 50 + "宇\n" + "天地\n" * 40, min_count=2)
-    assert "□\n" in read(train) and "宇" not in train.info()["vocabulary"]
+    lines = [f"天地{chr(0x4E00 + i)}黄\n" for i in range(100)]
+    parts = text(tmp_path, "".join(lines), max_chars=200, min_count=2)
+    assert sum(len(read(part)) for part in parts) == 200
+    assert "□" in read(parts.train) and set(read(parts.train)) == set("天地黄□\n")
 
 
 def test_surrogates_and_bom(tmp_path):
     file = tmp_path / "a.txt"
-    file.write_bytes("\ufeff天地\r\n".encode() * 1 + b"\xed\xa0\x80" + "天地\r\n".encode() * 20)
-    train, valid = build_data(LanguageData(name="text", path=str(file), min_count=1), 0)
-    assert set(read(train) + read(valid)) == set("天地\n")
+    lines = "".join("天" * i + "地\r\n" for i in range(1, 20))
+    file.write_bytes("\ufeff天地\r\n".encode() + b"\xed\xa0\x80" + lines.encode())
+    parts = build_data(LanguageData(name="text", path=str(file), min_count=1), 0)
+    assert set("".join(map(read, parts))) == set("天地\n")
 
 
 def test_one_huge_line(tmp_path):
     """100 万字的一行。"""
-    train, valid = text(tmp_path, "天地玄黄宙" * 200_000)
-    assert train.num_samples + valid.num_samples + 2 == 1_000_001
-    assert len(train.info()["vocabulary"]) == 4 + 5
+    parts = text(tmp_path, "天地玄黄宙" * 200_000)
+    assert sum(part.num_samples for part in parts) + 3 == 1_000_001
+    assert len(parts.train.info()["vocabulary"]) == 4 + 5
 
 
 @pytest.mark.parametrize(
     ("content", "message"),
-    [("", "没有文字"), (" \n\n", "没有文字"), ("春", "文本太短"), ("春眠", "文本太短")],
+    [
+        ("", "没有文字"),
+        (" \n\n", "没有文字"),
+        ("春", "文本太短"),
+        ("春眠", "文本太短"),
+        ("春眠不觉晓\n" * 20, "后面的各行在前面都有"),
+    ],
 )
 def test_bad_texts(tmp_path, content, message):
     with pytest.raises(UserError, match=message):
@@ -141,14 +162,14 @@ def test_paths():
 
 def test_newspaper_baselines():
     """《人民日报》的开头：标记都去掉了，对照在同样的划分上。"""
-    train, valid = build_data(LanguageData(name="newspaper", max_chars=60_000), 0)
-    whole = read(train)
+    parts = build_data(LanguageData(name="newspaper", max_chars=60_000), 0)
+    whole = read(parts.train)
     assert whole.startswith("迈向充满希望的新世纪") and "/" not in whole
-    found = valid.baselines()
-    assert train.baselines() == {}
-    assert found["一元模型"]["perplexity"] > 2 * found["二元模型"]["perplexity"]
-    for metrics in found.values():
-        assert np.isclose(2 ** metrics["bits_per_char"], metrics["perplexity"])
+    found = parts.baselines()
+    for part in ("valid", "test"):
+        assert found["一元模型"][part]["perplexity"] > 2 * found["二元模型"][part]["perplexity"]
+        for metrics in found.values():
+            assert np.isclose(2 ** metrics[part]["bits_per_char"], metrics[part]["perplexity"])
 
 
 # ---------------------------------------------------------------- 诗
@@ -172,33 +193,44 @@ def test_verse(tmp_path, form):
         content, name = "\n \n".join("\n".join(poem) for poem in POEMS) + "\n\n", "a.txt"
     else:
         content, name, between = "\n".join("".join(poem) for poem in POEMS) + "\n\n", "a.txt", ""
-    train, valid = verse(tmp_path, content, name, valid_fraction=0.3)
-    first, second, last = (between.join(poem) for poem in POEMS)
-    assert read(train) in (f"{first}/{last}/", f"{last}/{first}/")  # 次序打乱了，却是固定的
-    assert len(read(valid)) == len(second) + 1 and read(valid)[-1] == "/"
+    parts = verse(tmp_path, content, name, valid_fraction=0.3, test_fraction=0.3, min_count=1)
+    poems = [between.join(poem) for poem in POEMS]
+    assert read(parts.train) in [f"{poem}/" for poem in poems]  # 次序打乱了，却是固定的
+    for part in parts[1:]:
+        assert len(read(part)) == len(poems[0]) + 1 and read(part)[-1] == "/"
 
 
 def test_verse_is_shuffled_before_it_is_split(tmp_path):
     """选集按体裁排列：五言在前，七言在后，两部分里的比例应相近。"""
-    content = "\n".join(["一二三四五"] * 200 + ["一二三四五六七"] * 200)
-    train, valid = verse(tmp_path, content, valid_fraction=0.2)
-    for data in (train, valid):
+    numbers = [chr(0x4E00 + i) + chr(0x5E00 + i) for i in range(400)]
+    content = "\n".join([f"{n}三四五" for n in numbers[:200]] + [f"{n}三四五六七" for n in numbers[200:]])
+    parts = verse(tmp_path, content, valid_fraction=0.2, test_fraction=0.2)
+    for data in parts:
         lines = read(data).split("/")[:-1]
         assert 0.35 < sum(len(line) == 7 for line in lines) / len(lines) < 0.65
-    again, _ = verse(tmp_path, content, valid_fraction=0.2, batch_size=7)
-    assert read(again) == read(train)
+    again = verse(tmp_path, content, valid_fraction=0.2, test_fraction=0.2, batch_size=7)
+    assert read(again.train) == read(parts.train)
 
 
 def test_max_chars_keeps_whole_poems(tmp_path):
-    content = "\n".join("一二三四五" for _ in range(60))
-    train, valid = verse(tmp_path, content, max_chars=101)
-    assert read(train) + read(valid) == "一二三四五/" * 16
+    content = "\n".join(chr(0x4E00 + i) + "二三四五" for i in range(60))
+    parts = verse(tmp_path, content, max_chars=101)
+    assert "".join(map(read, parts)).count("二三四五/") == 16
+    assert sum(len(read(part)) for part in parts) == 16 * 6
+
+
+def test_identical_poems_are_kept_once(tmp_path):
+    """同一首诗出现三次，标点不同：只留一首，不会一首在训练、一首在测试。"""
+    poems = [f"{chr(0x4E00 + i)}二三四五{mark}" for mark in ("", "。", "！") for i in range(20)]
+    parts = verse(tmp_path, "\n".join(poems), valid_fraction=0.2, test_fraction=0.2)
+    assert [read(part).count("二三四五/") for part in parts] == [12, 4, 4]
 
 
 def test_lone_surrogates_in_json(tmp_path):
-    poems = [{"paragraphs": ["春\ud83d眠", ""]}] * 5 + [{"paragraphs": []}]
-    train, valid = verse(tmp_path, json.dumps(poems), "a.json", valid_fraction=0.2)
-    assert read(train) + read(valid) == "春眠/" * 5
+    poems = [{"paragraphs": [f"春\ud83d{c}", ""]} for c in "眠花江月夜"] + [{"paragraphs": []}]
+    parts = verse(tmp_path, json.dumps(poems), "a.json", valid_fraction=0.2, test_fraction=0.2)
+    assert [len(read(part)) for part in parts] == [9, 3, 3]
+    assert all(set(read(part)) <= set("春眠花江月夜□/") for part in parts)
 
 
 @pytest.mark.parametrize(

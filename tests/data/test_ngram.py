@@ -54,19 +54,18 @@ def test_codes_are_distinct():
 def test_perplexity_of_a_uniform_text():
     """训练部分各字一样多：一元模型的困惑度就是字数，比特数是它的对数。"""
     train = np.tile(np.arange(4), 1000)
-    found = baselines(train, np.random.default_rng(0).integers(0, 4, 50), 4)
-    assert np.isclose(found["一元模型"]["perplexity"], 4) and np.isclose(
-        found["一元模型"]["bits_per_char"], 2
-    )
+    others = {"valid": np.random.default_rng(0).integers(0, 4, 50), "test": train[:50]}
+    found = baselines(train, others, 4)
     assert list(found) == ["一元模型", "二元模型", "插值 5 元模型"]
-    cycle = baselines(train, train[:50], 4)
-    assert cycle["二元模型"]["perplexity"] < 1.01  # 1 之后总是 2
+    unigram = found["一元模型"]["valid"]
+    assert np.isclose(unigram["perplexity"], 4) and np.isclose(unigram["bits_per_char"], 2)
+    assert found["二元模型"]["test"]["perplexity"] < 1.01  # 1 之后总是 2
 
 
 def test_large_vocabularies():
     """一万个字的五元组放不进 64 位整数，用四元。"""
     ids = np.arange(20)
-    assert list(baselines(ids, ids, 10_000)) == ["一元模型", "二元模型", "插值 4 元模型"]
+    assert list(baselines(ids, {"test": ids}, 10_000)) == ["一元模型", "二元模型", "插值 4 元模型"]
     with pytest.raises(ValueError, match="放不进 64 位整数"):
         probabilities(ids, ids, 5, 10_000)
 

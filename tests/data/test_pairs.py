@@ -1,4 +1,4 @@
-"""成对的文本：现造的日期都对、验证的日期训练从不出现；句对文件的读取、划分、对照。"""
+"""成对的文本：现造的日期都对、验证与测试的日期训练从不出现；句对文件的读取、划分、对照。"""
 
 from __future__ import annotations
 
@@ -101,20 +101,22 @@ def test_capitals_of_a_cheque():
     assert pairs.count_in_capitals(10, padded=False) == "壹拾"
 
 
-def test_dates_of_validation_never_appear_in_training():
+def test_the_three_parts_share_no_date():
     days = [pairs.FIRST_DAY + datetime.timedelta(i) for i in range(pairs.NUM_DAYS)]
-    held_out = {day.isoformat() for day in days if pairs.held_out(day)}
-    assert abs(len(held_out) / len(days) - 1 / pairs.HELD_OUT) < 0.005
-    train, valid = pairs.load_dates(DATES)
+    parts = {name: {d.isoformat() for d in days if pairs.part_of(d) == name} for name in ("valid", "test")}
+    for dates in parts.values():
+        assert abs(len(dates) / len(days) - 1 / pairs.HELD_OUT) < 0.005
+    train, valid, test = pairs.load_dates(DATES)
     trained = {train.sample(epoch, index)[1] for epoch in range(5) for index in range(600)}
-    validated = set(valid.texts()[1])
-    assert trained.isdisjoint(held_out) and validated <= held_out
-    assert len(validated) > 250
+    assert trained.isdisjoint(parts["valid"] | parts["test"])
+    for data, dates in ((valid, parts["valid"]), (test, parts["test"])):
+        found = {target for (target,) in data.texts()[1]}
+        assert found <= dates and len(found) > 250
 
 
 def test_dates_depend_only_on_seed_epoch_and_index():
     def batches(seed, epoch, start=0, batch_size=64):
-        data, _ = build_data(DATES.model_copy(update={"batch_size": batch_size}), seed)
+        data, _, _ = build_data(DATES.model_copy(update={"batch_size": batch_size}), seed)
         return list(data.epoch(epoch, start))
 
     first, again = batches(0, 2), batches(0, 2)
@@ -131,13 +133,13 @@ def test_dates_depend_only_on_seed_epoch_and_index():
 
 
 def test_date_batch():
-    data, valid = build_data(DATES, 0)
-    sources, targets = next(iter(data.epoch(0)))
+    data, valid, test = build_data(DATES, 0)
+    sources, targets, _ = next(iter(data.epoch(0)))
     assert sources.shape[0] == targets.shape[0] == 64 and targets.shape[1] == 12
     assert (targets[:, 0] == BEGIN).all() and (targets[:, -1] == END).all()
     assert not (sources == UNKNOWN).any() and not (targets == UNKNOWN).any()
     info = data.info()
-    assert info == valid.info()
+    assert info == valid.info() == test.info()
     assert info["max_length"] == 11
     assert info["facts"] == {
         "src_vocab_size": len(info["source_vocabulary"]),
@@ -145,8 +147,9 @@ def test_date_batch():
     }
     text = "".join(valid.dataset.targets.decode(targets[0]))
     assert parse("".join(valid.dataset.sources.decode(sources[0]))).isoformat() == text
-    first, other = (next(iter(build_data(DATES, seed)[1].epoch())) for seed in (0, 9))
-    assert all(np.array_equal(a, b) for a, b in zip(first, other))  # 验证的样本与种子无关
+    for part in (1, 2):  # 验证与测试的样本与种子无关
+        first, other = (next(iter(build_data(DATES, seed)[part].epoch())) for seed in (0, 9))
+        assert all(np.array_equal(a, b) for a, b in zip(first, other))
 
 
 def test_dates_need_no_path():
@@ -173,7 +176,8 @@ def write(tmp_path):
     def make(text: str, encoding: str = "utf-8", **options) -> PairData:
         path = tmp_path / "pairs.txt"
         path.write_bytes(text.encode(encoding))
-        return PairData(name="pairs", path=str(path), min_count=1, valid_fraction=0.3, **options)
+        fractions = {"valid_fraction": 0.2, "test_fraction": 0.2}
+        return PairData(name="pairs", path=str(path), min_count=1, **fractions, **options)
 
     return make
 
@@ -186,8 +190,8 @@ def lines(sentences=SENTENCES, tail: str = "\tCC-BY") -> str:
 def test_reads_pairs(write, encoding, tmp_path):
     config = write("\n" + lines().replace("\n", "\r\n"), encoding)
     assert pairs.read_pairs(tmp_path / "pairs.txt") == SENTENCES
-    train, valid = pairs.load_pairs(config)
-    assert sorted([*train.pairs, *valid.pairs]) == sorted(SENTENCES)
+    parts = pairs.load_pairs(config)
+    assert sorted(pair for part in parts for pair in part.pairs) == sorted(SENTENCES)
 
 
 def test_reads_the_export_of_tatoeba(tmp_path):
@@ -197,30 +201,41 @@ def test_reads_the_export_of_tatoeba(tmp_path):
     assert pairs.read_pairs(path) == [("Hello.", "你好。"), ("Bye.", "再见。"), ("1998", "一九九八")]
 
 
-def test_split_shares_no_english_sentence(write):
-    """40 个英文句子，各有三种写法、三个译文：同一句的三对总在同一份里，两份都有。"""
+def test_split_shares_no_sentence(write):
+    """40 组，每组 3 种英文写法、3 个译文，另有一句的译文与下一组的相同：同组的总在同一份里。"""
     forms = ("I have {} cats.", "i have {} cats!", "I have  {} cats")
     sentences = [(form.format(i), f"我有{i}只猫{k}。") for k, form in enumerate(forms) for i in range(40)]
-    train, valid = pairs.load_pairs(write(lines(sentences)))
-    left, right = ({normalized(a) for a, _ in part.pairs} for part in (train, valid))
-    assert left.isdisjoint(right)
-    assert (len(left), len(right)) == (28, 12)
-    assert (len(train), len(valid)) == (84, 36)
+    sentences += [(f"There are {i} cats", f"我有{i}只猫1！") for i in range(40)]
+    parts = pairs.load_pairs(write(lines(sentences)))
+    for side in range(2):
+        texts = [{normalized(pair[side]) for pair in part.pairs} for part in parts]
+        assert not texts[0] & texts[1] and not texts[0] & texts[2] and not texts[1] & texts[2]
+    assert [len(part) for part in parts] == [24 * 4, 8 * 4, 8 * 4]
+
+
+def test_sentences_linked_in_a_chain_stay_together():
+    """甲与乙英文相同，乙与丙中文相同，三对是一组；最大的一组总归训练。"""
+    chain = [("a", "甲"), ("A!", "乙"), ("b", "乙。"), ("b", "丙"), ("c", "丙")]
+    single = [(f"w{i}", f"第{i}") for i in range(9)]
+    assert sorted(map(len, pairs.connected(chain + single))) == [1] * 9 + [5]
+    train, valid, test = pairs.split_pairs(chain + single, 0.4, 0.4)
+    assert set(chain) <= set(train) and (len(train), len(valid), len(test)) == (6, 4, 4)
+    assert pairs.connected([("?", "甲"), ("a", "！"), ("b", "乙"), ("b", "乙")]) == [[("b", "乙")]]
 
 
 def test_split_does_not_depend_on_the_order_of_the_file():
-    forward, backward = (pairs.split_pairs(part, 0.3) for part in (SENTENCES, SENTENCES[::-1]))
+    forward, backward = (pairs.split_pairs(part, 0.2, 0.2) for part in (SENTENCES, SENTENCES[::-1]))
     assert [set(part) for part in forward] == [set(part) for part in backward]
 
 
 def test_batches_of_pairs(write):
-    train, valid = build_data(write(lines(), batch_size=2), 0)
+    train, valid, test = build_data(write(lines(), batch_size=2), 0)
     info = train.info()
-    assert info == valid.info() and info["max_length"] == 49
+    assert info == valid.info() == test.info() and info["max_length"] == 49
     assert info["source_tokenizer"] == "word" and info["target_tokenizer"] == "char"
     assert "cats" in info["source_vocabulary"] or "tea" in info["source_vocabulary"]
     found = []
-    for sources, targets in train.epoch(1):
+    for sources, targets, _ in train.epoch(1):
         assert (targets[:, 0] == BEGIN).all() and ((targets == END).sum(1) == 1).all()
         found += ["".join(train.dataset.targets.decode(row)) for row in targets]
         assert sources.min(axis=1).min() >= 0
@@ -229,9 +244,25 @@ def test_batches_of_pairs(write):
     assert set(info["source_vocabulary"][4:]) == words  # 词表只由训练部分数出
 
 
+def test_references_of_a_source_share_a_batch():
+    """评估时一个样本是一个不同的源句，它的各个译文在同一批里；次序按长度。"""
+    rows = [(f"w{i}", f"{'长' * (i % 7)}{k}") for k in range(3) for i in range(20) if (i + k) % 3 or k == 0]
+    data = pairs.PairSet(rows, *(pairs.Vocabulary.count([]) for _ in range(2)), 9)
+    batches = data.batches(PairData(name="pairs", batch_size=6))
+    assert (batches.num_samples, len(batches)) == (20, 4)
+    indices = batches.indices(0)
+    assert np.array_equal(np.sort(np.concatenate(indices)), np.arange(len(rows)))
+    groups = [set(data.groups[index].tolist()) for index in indices]
+    assert [len(group) for group in groups] == [6, 6, 6, 2] and len(set().union(*groups)) == 20
+    assert np.array_equal(next(batches.epoch())[2], data.groups[indices[0]])
+    sources, references = data.texts()
+    assert sources == [f"w{i}" for i in range(20)]
+    assert references == [[b for a, b in rows if a == source] for source in sources]
+
+
 def test_long_pairs_are_dropped(write):
-    train, valid = pairs.load_pairs(write(lines([*SENTENCES, ("a b c d e f g h", "长")]), max_length=6))
-    assert all(a != "a b c d e f g h" for part in (train, valid) for a, _ in part.pairs)
+    parts = pairs.load_pairs(write(lines([*SENTENCES, ("a b c d e f g h", "长")]), max_length=6))
+    assert all(a != "a b c d e f g h" for part in parts for a, _ in part.pairs)
 
 
 def test_retrieval_and_scores(write):
@@ -241,15 +272,25 @@ def test_retrieval_and_scores(write):
         "他喝茶。",
         "",
     ]
-    same = pairs.translation_scores(["我喜欢猫。", "他喝茶。"], ["我喜欢猫。", "他喝茶。"])
-    assert same == pytest.approx({"bleu": 100, "chrf": 100})
+    same = pairs.translation_scores(["我喜欢猫。", "他喝茶。"], [["我喜欢猫。"], ["他喝茶。"]])
+    assert same == pytest.approx({"bleu": 100, "chrf": 100, "sentence_accuracy": 1})
     # 中文按字切开：4 个字里错 1 个，一元组 3/4、二元组 1/2 ……，不切开则整句是一个词，得 0 分
-    other = pairs.translation_scores(["我很喜欢吃鱼"], ["我很喜欢吃肉"])
+    other = pairs.translation_scores(["我很喜欢吃鱼"], [["我很喜欢吃肉"]])
     assert other["bleu"] == pytest.approx(100 * (5 / 6 * 4 / 5 * 3 / 4 * 2 / 3) ** 0.25)
-    assert 0 < other["chrf"] < 100
-    _, valid = pairs.load_pairs(write(lines()))
-    assert set(valid.baselines()) == {"最近邻检索"}
-    assert pairs.load_pairs(write(lines()))[0].baselines() == {}
+    assert 0 < other["chrf"] < 100 and other["sentence_accuracy"] == 0
+    train, valid, test = pairs.load_pairs(write(lines()))
+    found = train.baselines({"valid": valid, "test": test})
+    assert set(found) == {"最近邻检索"} and set(found["最近邻检索"]) == {"valid", "test"}
+
+
+def test_any_reference_will_do():
+    """有几个参考译文时与每一个比：译文等于第二个，也是满分；各句的参考译文可以不一样多。"""
+    references = [["多少钱一斤？"], ["我很喜欢吃鱼。", "鱼我很喜欢吃。", "我爱吃鱼。"]]
+    answers = ["多少钱 一斤？", "鱼我很喜欢吃。"]
+    scores = pairs.translation_scores(answers, references)
+    assert scores == pytest.approx({"bleu": 100, "chrf": 100, "sentence_accuracy": 1})
+    first = pairs.translation_scores(answers, [several[:1] for several in references])
+    assert first["bleu"] < 90 and first["sentence_accuracy"] == 0.5
 
 
 @pytest.mark.parametrize(
@@ -257,7 +298,7 @@ def test_retrieval_and_scores(write):
     [
         ("", "里没有句对"),
         ("Hello.\t你好。\nBye 再见\n", "第 2 行没有制表符"),
-        ("Hello.\t你好。\nhello!\t您好。\n", "不同的英文句子只有 1 个"),
+        ("Hello.\t你好。\nhello!\t您好。\nBye.\t再见。\n", "互不相干的句子只有 2 组"),
         ("a b c d\t一\n", "里没有不超过 3 个词元的句对"),
     ],
 )

@@ -1,4 +1,4 @@
-"""时间序列：按时间划分，缩放只用训练部分，缺失内插，对照与手算相同，坏的 CSV。"""
+"""时间序列：按时间划分，缩放只用训练部分，缺失只由以前的值补，对照与手算相同，坏的 CSV。"""
 
 from __future__ import annotations
 
@@ -7,84 +7,93 @@ import pytest
 
 from paddle_notes.config import SeriesData
 from paddle_notes.data import build_data
-from paddle_notes.data.series import interpolate, load_co2, load_sunspots, split
+from paddle_notes.data.series import carry_forward, load_co2, load_sunspots, split
 from paddle_notes.errors import UserError
 
 VALUES = np.array([3.0, 1, 4, 1, 5, 9, 2, 6, 5, 3])
 
 
 def config(**options) -> SeriesData:
-    return SeriesData(**{"name": "series", "window": 2, **options})
+    return SeriesData(
+        **{"name": "series", "window": 2, "valid_fraction": 0.2, "test_fraction": 0.2, **options}
+    )
 
 
 def test_windows_and_targets():
-    """10 个值，后 2 个验证：训练的目标是第 2 至 7 个，窗口是它之前的两个。"""
-    train, valid = split(VALUES, config(), "x")
-    assert (len(train), len(valid)) == (6, 2)
-    seen = VALUES[:8]
+    """10 个值，依次 6 个训练、2 个验证、2 个测试：训练的目标是第 2 至 5 个，窗口是它之前的两个。"""
+    train, valid, test = split(VALUES, config(), "x")
+    assert (train.targets.tolist(), valid.targets.tolist(), test.targets.tolist()) == (
+        [2, 3, 4, 5],
+        [6, 7],
+        [8, 9],
+    )
+    seen = VALUES[:6]
     scaled = (VALUES - seen.mean()) / seen.std()
-    inputs, targets = train[np.arange(6)]
-    assert inputs.shape == (6, 2, 1) and inputs.dtype == targets.dtype == np.float32
-    for row in range(6):
+    inputs, targets = train[np.arange(4)]
+    assert inputs.shape == (4, 2, 1) and inputs.dtype == targets.dtype == np.float32
+    for row in range(4):
         assert np.allclose(inputs[row, :, 0], scaled[row : row + 2])
         assert np.isclose(targets[row], scaled[row + 2])
-    assert np.allclose(valid[np.arange(2)][1], scaled[8:])
-    assert np.array_equal(valid.truth(), VALUES[8:])
-    assert np.allclose(valid.predict(valid[np.arange(2)][1]), VALUES[8:])
+    assert np.allclose(test[np.arange(2)][1], scaled[8:])
+    assert np.array_equal(test.truth(), VALUES[8:])
+    assert np.allclose(test.predict(test[np.arange(2)][1]), VALUES[8:])
 
 
 def test_differences():
-    train, valid = split(VALUES, config(difference=True), "x")
-    steps = np.diff(VALUES[:8])
-    assert (train.first, train.mean, train.std) == (3, steps.mean(), steps.std())
+    train, _, test = split(VALUES, config(difference=True), "x")
+    steps = np.diff(VALUES[:6])
+    assert (train.targets[0], train.mean, train.std) == (3, steps.mean(), steps.std())
     inputs, targets = train[np.array([0])]
     assert np.allclose(inputs[0, :, 0] * train.std + train.mean, [-2, 3])
     assert np.isclose(targets[0] * train.std + train.mean, -3)
-    assert np.allclose(valid.predict(valid[np.arange(2)][1]), VALUES[8:], atol=1e-6)
-    no_change = -valid.mean / valid.std * np.ones(2)  # 预测“不变”就是坚持法
-    assert np.allclose(valid.predict(no_change), VALUES[7:9])
-
-
-def test_the_future_is_unseen():
-    """改动验证部分，训练的输入、目标与缩放都不变。"""
-    train, _ = split(VALUES, config(), "x")
-    changed = VALUES.copy()
-    changed[8:] = [1000, np.nan]
-    other, _ = split(changed, config(), "x")
-    assert (train.mean, train.std) == (other.mean, other.std)
-    assert all(np.array_equal(a, b) for a, b in zip(train[np.arange(6)], other[np.arange(6)]))
+    assert np.allclose(test.predict(test[np.arange(2)][1]), VALUES[8:], atol=1e-6)
+    no_change = -test.mean / test.std * np.ones(2)  # 预测“不变”就是坚持法
+    assert np.allclose(test.predict(no_change), VALUES[7:9])
 
 
 def test_gaps():
+    """缺失处取之前最后一个已知的值，开头的去掉，所以任何一处都不含未来。"""
     nan = np.nan
-    assert interpolate(np.array([nan, 1, nan, nan, 4, nan])).tolist() == [1, 1, 2, 3, 4, 4]
+    assert carry_forward(np.array([nan, 1, nan, nan, 4, nan])).tolist() == [1, 1, 1, 4, 4]
     with pytest.raises(UserError, match="没有一个数"):
-        interpolate(np.array([nan, nan]))
-    gap = VALUES.copy()
-    gap[7] = nan  # 训练部分的最后一个：只能由以前的值补
-    train, valid = split(gap, config(), "x")
-    assert train.values[7] == 2 and valid.values[7] == 2
+        carry_forward(np.array([nan, nan]))
 
 
-def test_baselines():
-    _, valid = split(VALUES, config(period=3), "x")
-    found = valid.baselines()
-    assert np.isclose(found["坚持法"]["rmse"], np.sqrt((1**2 + 2**2) / 2))
-    assert np.isclose(found["季节性朴素（周期 3）"]["rmse"], np.sqrt((4**2 + 1**2) / 2))
-    assert list(split(VALUES, config(), "x")[1].baselines()) == ["坚持法"]
+def test_missing_values_are_no_targets():
+    """缺失的值不作目标：没有真值，预测的好坏无从评判。"""
+    values = np.tile(VALUES, 3)
+    values[[0, 5, 11, 20, 27]] = np.nan
+    parts = split(values, config(), "x")
+    assert all(len(part.values) == 29 for part in parts)  # 开头的一个去掉了，之后各个前移一位
+    targets = np.concatenate([part.targets for part in parts])
+    assert targets.tolist() == [t for t in range(2, 29) if t + 1 not in (5, 11, 20, 27)]
+    train, valid, test = parts
+    assert train.values[4] == train.values[3] == 5
+    truth = np.concatenate([part.truth() for part in parts])
+    assert np.array_equal(truth, values[targets + 1])
+    assert len(test.truth()) == len(test.predict(test[np.arange(len(test))][1])) == 5
+
+
+def test_naive_forecasts():
+    train, valid, test = split(VALUES, config(period=3), "x")
+    found = train.baselines({"valid": valid, "test": test})
+    assert np.isclose(found["坚持法"]["test"]["rmse"], np.sqrt((1**2 + 2**2) / 2))
+    assert np.isclose(found["坚持法"]["valid"]["rmse"], np.sqrt((7**2 + 4**2) / 2))
+    assert np.isclose(found["季节性朴素（周期 3）"]["test"]["rmse"], np.sqrt((4**2 + 1**2) / 2))
 
 
 def test_constant_series():
     """处处相等：标准差是零，不能除以它。"""
-    train, _ = split(np.full(20, 7.0), config(), "x")
+    train, _, _ = split(np.full(20, 7.0), config(), "x")
     assert train.std == 1 and np.array_equal(train[np.arange(3)][1], np.zeros(3))
 
 
 def test_bundled_series():
-    train, valid = load_sunspots(SeriesData(name="sunspots", window=24, period=11))
-    assert len(train.values) == 309 and (train.last, valid.last) == (247, 309)
-    train, _ = load_co2(SeriesData(name="co2", window=52, period=52))
-    assert len(train.values) == 2284 and np.isfinite(train.values).all()
+    parts = load_sunspots(SeriesData(name="sunspots", window=24, period=11))
+    assert [(part.targets[0], part.targets[-1]) for part in parts] == [(24, 200), (201, 246), (247, 308)]
+    parts = load_co2(SeriesData(name="co2", window=52, period=52))
+    assert len(parts[0].values) == 2284 and np.isfinite(parts[0].values).all()
+    assert [len(part) for part in parts] == [1390, 343, 457]  # 有 59 个缺失，其中 42 个本该是训练的目标
     with pytest.raises(UserError, match=r"不需要 data\.path"):
         load_sunspots(SeriesData(name="sunspots", path="a.csv"))
 
@@ -93,10 +102,10 @@ def test_any_csv(tmp_path):
     file = tmp_path / "a.csv"
     rows = "\n".join(f"{i},{value},x" for i, value in enumerate([*VALUES, "", *VALUES]))
     file.write_text(f"日期,气温,注\n{rows}\n", encoding="utf-8-sig")
-    train, valid = build_data(config(path=str(file), target="气温", batch_size=4), 0)
+    train, _, test = build_data(config(path=str(file), target="气温", batch_size=4), 0)
     assert train.info()["name"] == "气温" and len(train.dataset.values) == 21
-    assert train.dataset.values[10] == 3  # 空格内插
-    assert next(valid.epoch())[0].shape == (4, 2, 1)
+    assert train.dataset.values[10] == train.dataset.values[9] == 3  # 空格是缺失
+    assert next(test.epoch())[0].shape == (4, 2, 1)
     with pytest.raises(UserError, match="没有 风 一列，有的是 日期、气温、注"):
         build_data(config(path=str(file), target="风"), 0)
     with pytest.raises(UserError, match="没有一个数"):
@@ -108,7 +117,7 @@ def test_any_csv(tmp_path):
     [
         (b"", "不是合法的 CSV"),
         (b"a\n1\n2\n3\n", "序列只有 3 个值"),
-        (b"a\n", "序列只有 0 个值"),
+        (b"a\n", "序列里没有一个数"),
         ("气温\n1\n".encode("gb18030"), "不是 UTF-8 编码"),
         (b'a\n"1\n', "不是合法的 CSV"),
     ],

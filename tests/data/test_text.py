@@ -22,28 +22,25 @@ def reviews():
 
 
 def test_reviews_do_not_overlap(reviews):
-    """去掉标点与空白之后，训练与验证没有一条相同，各自之内也没有。"""
-    train, valid = ([normalized("".join(row)) for row in part.dataset.tokens] for part in reviews)
-    assert len(set(train)) == len(train) and len(set(valid)) == len(valid)
-    assert not set(train) & set(valid) and "" not in train + valid
+    """去掉标点与空白之后，三份里没有两条相同。"""
+    texts = [normalized("".join(row)) for part in reviews for row in part.dataset.tokens]
+    assert len(set(texts)) == len(texts) and "" not in texts
 
 
 def test_reviews_facts(reviews):
-    train, valid = reviews
-    assert train.num_samples + valid.num_samples > 17_000
-    assert abs(valid.num_samples / (train.num_samples + valid.num_samples) - 0.2) < 0.001
+    train, valid, test = reviews
+    assert [part.num_samples for part in reviews] == [12_124, 1_732, 3_464]
     shares = [part.dataset.labels.mean() for part in reviews]
-    assert abs(shares[0] - shares[1]) < 0.001  # 分层
-    assert train.info() == valid.info() and train.info()["class_names"] == ["差评", "好评"]
+    assert np.ptp(shares) < 0.001  # 分层
+    assert train.info() == valid.info() == test.info() and train.info()["class_names"] == ["差评", "好评"]
 
 
 def test_vocabulary_comes_from_the_training_part(reviews):
-    train, valid = reviews
+    train, _, test = reviews
     ids = np.concatenate(train.dataset.ids)
     counts = np.bincount(ids, minlength=len(train.dataset.vocabulary))
     assert (counts[4:] >= 2).all() and counts[UNKNOWN] > 0
-    assert max(map(max, valid.dataset.ids)) < len(train.dataset.vocabulary)
-    assert train.baselines() == {}
+    assert max(map(max, test.dataset.ids)) < len(train.dataset.vocabulary)
 
 
 def test_deduplication():
@@ -55,7 +52,7 @@ def test_deduplication():
 
 
 def test_batches_of_similar_length(reviews):
-    train, _ = reviews
+    train, _, _ = reviews
     for data in reviews:
         seen = np.concatenate(data.indices(3))
         assert np.array_equal(np.sort(seen), np.arange(data.num_samples))
@@ -97,20 +94,21 @@ def test_tables(tmp_path, encoding, separator):
     file = tmp_path / "a.csv"
     lines = [separator.join(row) for row in [("text", "label"), *ROWS]]
     file.write_bytes("\r\n".join(lines).encode(encoding))
-    train, valid = table(file)
-    assert (train.num_samples, valid.num_samples) == (32, 8)
-    assert train.info()["class_names"] == ["正", "负"]
-    assert "房" in train.info()["vocabulary"]
-    assert valid.baselines()["TF-IDF＋逻辑回归"]["accuracy"] == 1
+    parts = table(file)
+    assert [part.num_samples for part in parts] == [28, 4, 8]
+    info = parts.train.info()
+    assert info["class_names"] == ["正", "负"] and "房" in info["vocabulary"]
+    assert parts.baselines()["TF-IDF＋逻辑回归"] == {"valid": {"accuracy": 1}, "test": {"accuracy": 1}}
 
 
 def test_quoted_cells_empty_lines_and_missing_cells(tmp_path):
     file = tmp_path / "a.csv"
     lines = [f'{label},"{text}，\n他说""好"""' for text, label in ROWS]
     file.write_text("\n".join(["标签,内容", *lines, "", "正", ",没有标签"]), encoding="utf-8")
-    train, valid = table(file, text_column="内容", label_column="标签", max_length=12)
-    assert train.num_samples + valid.num_samples == 40
-    assert "".join(train.dataset.tokens[0]) == '第0间房很差，他说"好"'
+    parts = table(file, text_column="内容", label_column="标签", max_length=12)
+    assert sum(part.num_samples for part in parts) == 40
+    texts = {"".join(row) for part in parts for row in part.dataset.tokens}
+    assert '第0间房很差，他说"好"' in texts
 
 
 def test_long_cell(tmp_path):
@@ -118,9 +116,9 @@ def test_long_cell(tmp_path):
     file = tmp_path / "a.csv"
     lines = [f"{text},{label}" for text, label in [*ROWS, ("很长" * 3_000_000, "正")]]
     file.write_text("\n".join(["text,label", *lines]), encoding="utf-8")
-    train, valid = table(file, max_length=8)
-    assert train.num_samples + valid.num_samples == 41
-    assert max(train.dataset.lengths.max(), valid.dataset.lengths.max()) == 8
+    parts = table(file, max_length=8)
+    assert sum(part.num_samples for part in parts) == 41
+    assert max(part.dataset.lengths.max() for part in parts) == 8
 
 
 @pytest.mark.parametrize(
@@ -130,9 +128,9 @@ def test_long_cell(tmp_path):
         ("text,label\n", "只有 0 种标签"),
         ("好,正\n差,负\n", "没有 text 一列，有的是 好、正；请用 data.text_column 指明"),
         ("text,label\n好,正\n不错,正\n", "只有 1 种标签"),
-        ("text,label\n好,正\n差,负\n不错,正\n", "“负”一类不足两条"),
-        ("text,label\n！,正\n？,负\n", "一类不足两条"),
-        ("text,label\n" + "".join(f"同一句,{label}\n" for label in "正负正负"), "一类不足两条"),
+        ("text,label\n好,正\n差,负\n不错,正\n很好,正\n很差,负\n", "“负”一类不足 3 条"),
+        ("text,label\n！,正\n？,负\n", "一类不足 3 条"),
+        ("text,label\n" + "".join(f"同一句,{label}\n" for label in "正负正负"), "一类不足 3 条"),
     ],
 )
 def test_bad_tables(tmp_path, content, message):
@@ -145,9 +143,10 @@ def test_bad_tables(tmp_path, content, message):
 def test_no_baseline_without_words(tmp_path):
     """每个字都太少见，词表是空的：没有对照，也不出错。"""
     file = tmp_path / "a.csv"
-    file.write_text("text,label\n甲,正\n乙,正\n丙,负\n丁,负\n", encoding="utf-8")
-    _, valid = table(file)
-    assert valid.info()["facts"]["vocab_size"] == 4 and valid.baselines() == {}
+    rows = [f"{c},{'正负'[i % 2]}" for i, c in enumerate("甲乙丙丁戊己庚辛")]
+    file.write_text("\n".join(["text,label", *rows]), encoding="utf-8")
+    parts = table(file)
+    assert parts.train.info()["facts"]["vocab_size"] == 4 and parts.baselines() == {}
 
 
 def test_paths():
@@ -173,18 +172,30 @@ IMDB = {
     f"aclImdb/{part}/{kind}/{i}_{i % 10}.txt": f"{part} {i} is {word} !<br />Bye"
     for part in ("train", "test")
     for kind, word in (("pos", "good"), ("neg", "bad"))
-    for i in range(4)
+    for i in range(10)
 }
 
 
 def test_imdb(tmp_path):
-    """训练与测试照压缩包里分好的；无标签的 unsup 与其他文件不用。"""
-    path = archive(tmp_path / "a.tar.gz", {**IMDB, "aclImdb/train/unsup/0_0.txt": "x", "aclImdb/README": "x"})
-    train, valid = build_data(TextData(name="imdb", path=path, tokenizer="word", batch_size=4), 0)
-    assert (train.num_samples, valid.num_samples) == (8, 8)
-    assert train.dataset.tokens[0] == ["train", "0", "is", "good", "!", "bye"]
-    assert train.dataset.labels.sum() == 4 and train.info()["class_names"] == ["负面", "正面"]
-    assert valid.baselines()["TF-IDF＋逻辑回归"]["accuracy"] == 1
+    """测试照压缩包里分好的，原样保留；训练去掉重复的与测试里也有的；unsup 与其他文件不用。"""
+    same = {
+        "aclImdb/train/neg/90_1.txt": IMDB["aclImdb/train/neg/0_0.txt"],
+        "aclImdb/train/neg/91_1.txt": IMDB["aclImdb/test/neg/0_0.txt"],
+        "aclImdb/test/neg/92_1.txt": IMDB["aclImdb/test/neg/0_0.txt"],
+    }
+    files = {**IMDB, **same, "aclImdb/train/unsup/0_0.txt": "x", "aclImdb/README": "x"}
+    path = archive(tmp_path / "a.tar.gz", files)
+    parts = build_data(TextData(name="imdb", path=path, tokenizer="word", batch_size=4), 0)
+    assert [part.num_samples for part in parts] == [18, 2, 21]
+    rows = [[" ".join(row) for row in part.dataset.tokens] for part in parts]
+    assert "train 0 is good ! bye" in rows[0] + rows[1]
+    assert all(row.startswith("train") for row in rows[0] + rows[1])
+    assert len(set(rows[0] + rows[1])) == 20 and all(row.startswith("test") for row in rows[2])
+    assert parts.valid.dataset.labels.tolist() == [1, 0] and parts.train.info()["class_names"] == [
+        "负面",
+        "正面",
+    ]
+    assert parts.baselines()["TF-IDF＋逻辑回归"]["test"]["accuracy"] == 1
 
 
 def test_bad_imdb(tmp_path):

@@ -73,19 +73,25 @@ def test_padding_changes_neither_loss_nor_gradient(rows, smoothing, extra):
 
 
 @pytest.mark.parametrize(
-    ("answers", "share"),
+    ("answers", "right"),
     [
-        ([[4, 5, 3, 0, 0], [4, 3, 0, 0, 0]], 1.0),
-        ([[4, 5, 3], [4, 3, 0]], 1.0),
-        ([[4, 5, 3, 0, 0, 0, 0], [4, 3, 0, 0, 0, 0, 0]], 1.0),
-        ([[4, 5, 3, 0, 0], [4, 4, 3, 0, 0]], 0.5),
-        ([[4, 5], [4, 3]], 0.5),  # 第一句没有说完
-        ([[4, 5, 3, 4, 3], [5, 3, 0, 0, 0]], 0.0),  # 第一句说完又说
+        ([[4, 5, 3, 0, 0], [4, 3, 0, 0, 0]], [True, True]),
+        ([[4, 5, 3], [4, 3, 0]], [True, True]),
+        ([[4, 5, 3, 0, 0, 0, 0], [4, 3, 0, 0, 0, 0, 0]], [True, True]),
+        ([[4, 5, 3, 0, 0], [4, 4, 3, 0, 0]], [True, False]),
+        ([[4, 5], [4, 3]], [False, True]),  # 第一句没有说完
+        ([[4, 5, 3, 4, 3], [5, 3, 0, 0, 0]], [False, False]),  # 第一句说完又说
     ],
 )
-def test_exact_sentences(answers, share):
+def test_exact_sentences(answers, right):
     targets = paddle.to_tensor([[4, 5, 3, 0], [4, 3, 0, 0]])
-    assert exact(paddle.to_tensor(answers), targets).item() == share
+    assert exact(paddle.to_tensor(answers), targets).tolist() == right
+
+
+def test_a_sentence_with_an_unknown_token_cannot_be_right():
+    """参考译文里有字表没有的字：网络写出“不认识”也不算对。"""
+    rows = paddle.to_tensor([[4, 1, 3], [4, 5, 3]])
+    assert exact(rows, rows).tolist() == [False, True]
 
 
 class Repeater(nn.Layer):
@@ -106,7 +112,8 @@ class Repeater(nn.Layer):
 @pytest.mark.parametrize(("task_class", "kind"), [(Caption, "caption"), (Translation, "pairs")])
 def test_sentence_accuracy(task_class, kind):
     task = task_class({"kind": kind, "max_length": 6})
-    batch = paddle.zeros([4, 3]), paddle.to_tensor([[2, 4, 5, 3, 0]] * 3 + [[2, 5, 5, 4, 3]])
+    sentences = paddle.to_tensor([[2, 4, 5, 3, 0]] * 3 + [[2, 5, 5, 4, 3]])
+    batch = paddle.zeros([4, 3]), sentences, paddle.arange(4)
     model = Repeater([4, 5, 3])
     model.eval()
     assert task.loss(model, batch)[1]["sentence_accuracy"].item() == 0.75
@@ -116,15 +123,85 @@ def test_sentence_accuracy(task_class, kind):
         task_class({"kind": "image"})
 
 
+def test_any_reference_of_a_source_makes_the_answer_right():
+    """三个源句：第一句三个参考译文对一个，第二句一个不对，第三句两个都对；全对的比例按源句算。"""
+    task = Translation({"kind": "pairs", "max_length": 6})
+    right, wrong = [2, 4, 5, 3, 0], [2, 5, 5, 4, 3]
+    sentences = paddle.to_tensor([wrong, right, wrong, wrong, right, right])
+    batch = paddle.zeros([6, 3]), sentences, paddle.to_tensor([7, 7, 7, 2, 9, 9])
+    model = Repeater([4, 5, 3])
+    model.eval()
+    assert task.loss(model, batch)[1]["sentence_accuracy"].item() == pytest.approx(2 / 3)
+    weights = {name: int(weight) for name, weight in task.weights(batch).items()}
+    assert weights == {"loss": 3 * 3 + 3 * 4, "sentence_accuracy": 3} and task.num_samples(batch) == 6
+
+
+# ---------------------------------------------------------------- 按什么平均
+
+
+class Listed:
+    """依次给出列好的批。"""
+
+    def __init__(self, *batches):
+        self.batches = batches
+
+    def epoch(self):
+        return iter(self.batches)
+
+
+class Guesser(Repeater):
+    """每个词元的 logits 由一张随机的表查出，所以各词元的损失不同。"""
+
+    def __init__(self):
+        super().__init__([4, 3])
+        self.table = np.random.default_rng(0).standard_normal((V, V)).astype("float32")
+
+    def forward(self, images, tokens):
+        return paddle.to_tensor(self.table)[tokens]
+
+
+LONG = (np.zeros((2, 3)), np.array([[2, 4, 5, 6, 5, 4, 3], [2, 6, 6, 5, 4, 3, 0]]), np.arange(2))
+SHORT = (np.zeros((3, 3)), np.array([[2, 4, 3], [2, 4, 3], [2, 5, 3]]), np.arange(3))
+EMPTY = (np.zeros((2, 3)), np.zeros((2, 4), "int64"), np.arange(2))
+
+
+@pytest.mark.parametrize(("task_class", "kind"), [(Caption, "caption"), (Translation, "pairs")])
+@pytest.mark.parametrize("batches", [(LONG, SHORT), (LONG, EMPTY, SHORT)])
+def test_the_loss_averages_tokens_and_the_accuracy_averages_sentences(batches, task_class, kind):
+    """两批长短不同，另有一批全是填充：损失恰是全部词元的平均，全对的比例是全部句子的平均。"""
+    model, task = Guesser(), task_class({"kind": kind, "max_length": 4})
+    found = evaluate(model, task, Listed(*batches))
+    costs = []
+    for row in (row for _, sentences, _ in batches for row in sentences):
+        for before, after in zip(row, row[1:]):
+            if after:
+                z = model.table[before].astype("float64")
+                costs.append(np.log(np.exp(z).sum()) - z[after])
+    assert len(costs) == 6 + 5 + 2 * 3
+    assert np.isclose(found["loss"], np.mean(costs), rtol=1e-6)
+    num_sentences = sum(len(sentences) for _, sentences, _ in batches)
+    assert np.isclose(found["sentence_accuracy"], 2 / num_sentences)
+
+
+def test_batches_of_nothing_but_padding():
+    """全是填充：损失是 0 而不是 NaN，梯度也是 0；整份都是填充也不除以零。"""
+    logits = paddle.to_tensor(np.ones((2, 3, V), "float32"), stop_gradient=False)
+    for smoothing in (0.0, 0.1):
+        loss = token_loss(logits, paddle.zeros([2, 3], "int64"), smoothing)
+        loss.backward()
+        assert loss.item() == 0 and (logits.grad.numpy() == 0).all()
+    assert evaluate(Guesser(), Caption({"kind": "caption", "max_length": 4}), Listed(EMPTY))["loss"] == 0
+
+
 # ---------------------------------------------------------------- 语言模型
 
 
-TEXT = "天地玄黄宇宙洪荒日月盈昃辰宿列张\n" * 12
+TEXT = "".join(f"天地玄黄宇宙洪荒{c}日月盈昃辰宿列张\n" for c in "寒来暑往秋收冬藏闰余成岁")
 
 
 @pytest.fixture
 def make(tmp_path, output):
-    """一个很小的字符语言模型：(配置, 网络, 任务, 训练数据, 验证数据)。"""
+    """一个很小的字符语言模型：(配置, 网络, 任务, 训练数据, 验证数据)。测试数据留着不用。"""
     file = tmp_path / "a.txt"
     file.write_text(TEXT, encoding="utf-8")
 
@@ -140,7 +217,7 @@ def make(tmp_path, output):
             "train": {"epochs": 2, "log_interval": 1},
         }
         config = parse_config(tree)
-        train_data, valid_data = build_data(config.data, 0)
+        train_data, valid_data, _ = build_data(config.data, 0)
         info = train_data.info()
         seed_everything(0)
         model, _ = models.build_from_config(config.model, info)
@@ -208,7 +285,7 @@ def test_resuming_in_the_middle_of_an_epoch_is_bit_identical(make, output, monke
     assert np.array_equal(saved["task.0"], task.carried[0].numpy()) and np.abs(saved["task.1"]).max() > 0
 
     config, model, task, train_data, valid_data = make()
-    Trainer(model, task, config).fit(train_data, valid_data, output / "last")
+    Trainer(model, task, config).fit(train_data, valid_data, resume=output / "last")
     found = read_arrays(output / "last")
     assert found.keys() == expected.keys()
     assert all(np.array_equal(found[name], expected[name]) for name in expected)

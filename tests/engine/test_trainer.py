@@ -568,10 +568,12 @@ def test_what_the_log_says(make_config, tiny_data, output):
 
 
 def test_meter_weighs_by_samples():
-    meter = Meter()
-    meter.add({"loss": paddle.to_tensor(1.0), "accuracy": paddle.to_tensor(0.5)}, 8)
-    meter.add({"loss": paddle.to_tensor(4.0), "accuracy": paddle.to_tensor(1.0)}, 2)
-    assert meter.mean() == {"loss": 1.6, "accuracy": 0.6}
+    meter = Meter(Classification(INFO))
+    for size, loss, right in ((8, 1.0, 0.5), (2, 4.0, 1.0)):
+        meter.add(
+            {"loss": paddle.to_tensor(loss), "accuracy": paddle.to_tensor(right)}, (paddle.zeros([size]),)
+        )
+    assert meter.mean() == {"loss": 1.6, "accuracy": 0.6} and meter.num_samples() == 10
 
 
 def test_evaluate_equals_one_big_batch(tiny_data):
