@@ -416,7 +416,10 @@ class Trainer:
             else "—（这份数据没有测试部分；验证的数是挑出来的，偏乐观）",
         )
         for name, parts in self.baselines.items():
-            figures = (f"{PART_NAMES[part]} {metrics[metric]:.4f}" for part, metrics in parts.items())
+            figures = (
+                f"{PART_NAMES[part]} {format_metrics({metric: found[metric]} if metric in found else found)}"
+                for part, found in parts.items()
+            )
             logger.info("对照：%s，%s", name, "，".join(figures))
         expect = self.config.expect
         if expect and self.dry_run:

@@ -543,6 +543,17 @@ def test_expectation(at_least, inside, said, make_config, tiny_data, output, mon
     assert f"预期：accuracy ≥ {at_least:g}（2 核 CPU 约 0.5 分钟） —— {said}" in log
 
 
+def test_baselines_are_printed_beside_the_result(make_config, tiny_data, output):
+    """有同一个指标的只印它，没有的（如译文的 BLEU）全印。"""
+    parts = {"valid": {"accuracy": 0.25, "loss": 2.0}, "test": {"accuracy": 0.5, "loss": 1.0}}
+    baselines = {"甲": parts, "乙": {"test": {"bleu": 30.0, "chrf": 40.0}}}
+    summary = run(make_config("train.epochs=1"), tiny_data, baselines=baselines).summary
+    log = (output / "train.log").read_text(encoding="utf-8")
+    assert "对照：甲，验证 acc 0.2500，测试 acc 0.5000\n" in log
+    assert "对照：乙，测试 bleu 30.0000 chrf 40.0000\n" in log
+    assert summary["baselines"] == baselines
+
+
 def test_dry_run_is_not_judged(make_config, tiny_data, output):
     config = make_config("expect.at_least=1", "expect.minutes=1", "train.epochs=1")
     summary = run(config, tiny_data, dry_run=True).summary
