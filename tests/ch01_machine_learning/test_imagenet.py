@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 from sklearn.metrics import top_k_accuracy_score
 
+from paddle_notes.ch01_machine_learning import imagenet
 from paddle_notes.ch01_machine_learning.imagenet import CONTEST_TRAIN, HUMAN_ERROR, WINNERS, top_k_error
 
 
@@ -19,6 +20,13 @@ def test_errors_fall_every_year():
 
 def test_about_1281_training_images_a_class():
     assert CONTEST_TRAIN // 1000 == 1281
+
+
+def test_the_first_release_was_a_quarter_of_the_later_total():
+    """2009 年平均每类约 610 张，后来 650 张；14,197,122 不是 2009 年的数。"""
+    first, later = imagenet.FIRST_IMAGES, imagenet.NUM_IMAGES
+    assert 4 < later / first < 5 and 4 < imagenet.NUM_CATEGORIES / imagenet.FIRST_CATEGORIES < 5
+    assert round(first / imagenet.FIRST_CATEGORIES) == 610 and later // imagenet.NUM_CATEGORIES == 650
 
 
 def test_top_k_error():
