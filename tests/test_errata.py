@@ -101,6 +101,109 @@ def test_sigmoid_is_the_two_class_case_of_softmax():
     assert (sigmoid(moved) != sigmoid(scores)).tolist() == [False, False, True]
 
 
+def test_gradient_of_the_squared_error_is_prediction_minus_answer():
+    rng = np.random.default_rng(0)
+    y, y_hat = rng.standard_normal((2, 6))
+
+    def mse(y_hat):
+        return np.mean((y_hat - y) ** 2)
+
+    h, steps = 1e-6, np.eye(6)
+    numeric = np.array([(mse(y_hat + h * e) - mse(y_hat - h * e)) / (2 * h) for e in steps])
+    prediction = paddle.to_tensor(y_hat, stop_gradient=False)
+    F.mse_loss(prediction, paddle.to_tensor(y)).backward()
+    right = 2 * (y_hat - y) / 6
+    assert right == pytest.approx(numeric, abs=1e-9)
+    assert right == pytest.approx(prediction.grad.numpy(), abs=1e-12)
+    # 沿负梯度走，代价变小；照 2(y − ŷ)/N 走，变大
+    wrong = -right
+    assert mse(y_hat - 0.5 * right) < mse(y_hat) < mse(y_hat - 0.5 * wrong)
+
+
+def logistic_descent(X: np.ndarray, t: np.ndarray, lr: float, steps: int) -> np.ndarray:
+    """没有惩罚的逻辑回归，从 0 开始做 ``steps`` 步梯度下降，返回权重（最后一个是偏置）。"""
+    A = np.column_stack([X, np.ones(len(X))])
+    w = np.zeros(A.shape[1])
+    for _ in range(steps):
+        w -= lr * A.T @ (sigmoid(A @ w) - t) / len(t)
+    return w
+
+
+def test_logistic_regression_depends_on_scaling_unless_unpenalised_and_solved():
+    from sklearn.linear_model import LogisticRegression
+
+    from paddle_notes.ch02_linear_models.logistic_regression import fit
+
+    rng = np.random.default_rng(0)
+    X = rng.standard_normal((300, 3))
+    t = (rng.random(300) < sigmoid(X @ [1.0, -2.0, 1.0])).astype(float)  # 分不开，所以没有惩罚也有最小值
+    scaled = X * [1, 1, 1e-3]
+
+    def probabilities(X, penalty: float):
+        w, b, _ = fit(X, t, C=1 / penalty, max_steps=200)
+        return sigmoid(X @ w + b)
+
+    # 求到底：惩罚小到没有时，预测不变；惩罚是 scikit-learn 默认的强度时，变了，变法也与它相同
+    unchanged = np.abs(probabilities(X, 1e-10) - probabilities(scaled, 1e-10)).max()
+    changed = np.abs(probabilities(X, 1.0) - probabilities(scaled, 1.0)).max()
+    assert unchanged < 1e-4 and changed > 0.1
+    theirs = LogisticRegression(tol=1e-10, max_iter=10_000).fit(scaled, t).predict_proba(scaled)[:, 1]
+    assert theirs == pytest.approx(probabilities(scaled, 1.0), abs=1e-4)
+    # 没有惩罚而梯度下降走固定的步数：也变了
+    before, after = (logistic_descent(Z, t, lr=0.5, steps=100) for Z in (X, scaled))
+    assert np.abs(sigmoid(X @ before[:3] + before[3]) - sigmoid(scaled @ after[:3] + after[3])).max() > 0.1
+
+
+def test_small_batches_are_the_noisier_ones():
+    from paddle_notes.ch02_linear_models import optimizers
+    from paddle_notes.ch02_linear_models.figures_training import make_problem
+
+    X, y, solution = make_problem()
+    start, generator = np.array([-1.5, 1.0]), np.random.default_rng(0)
+    sizes = np.array([1, 4, 16, 64])
+    noise = np.array([optimizers.gradient_noise(X, y, start, size, 4000, generator) for size in sizes])
+    assert noise * sizes == pytest.approx(np.full(4, optimizers.sample_variance(X, y, start)), rel=0.1)
+
+    def jitter(batch_size: int) -> float:
+        """学习率相同，走同样的 2,048 步，最后一半里代价在最小值之上的平均。"""
+        epochs = 2048 * batch_size // len(X)
+        path = optimizers.descend(X, y, start, optimizers.SGD(0.1), batch_size, epochs)[1024:]
+        minimum = optimizers.squared_error(X, y, solution)
+        return float(np.mean([optimizers.squared_error(X, y, w) - minimum for w in path]))
+
+    jitters = [jitter(size) for size in (1, 8, 64)]
+    assert jitters[0] > 5 * jitters[1] > 25 * jitters[2]
+
+
+def test_a_smaller_loss_is_not_robustness():
+    """一个特征有八成五与标签同号，300 个特征各自只偏 0.15 个标准差；后者合起来更准，却一推就倒。"""
+    rng = np.random.default_rng(0)
+
+    def sample(count: int) -> tuple[np.ndarray, np.ndarray]:
+        t = rng.integers(0, 2, count)
+        y = 2 * t - 1
+        strong = y * np.where(rng.random(count) < 0.85, 1, -1)
+        weak = rng.standard_normal((count, 300)) + 0.15 * y[:, None]
+        return np.column_stack([strong, weak]), t
+
+    X, t = sample(4_000)
+    test_X, test_t = sample(4_000)
+    pushed = test_X - 0.3 * (2 * test_t - 1)[:, None]  # 每个特征都向错的一边推 0.3
+    results = []
+    for columns in (1, 301):
+        w = logistic_descent(X[:, :columns], t, lr=0.5, steps=100)
+
+        def loss_and_accuracy(X, w=w, columns=columns):
+            z = X[:, :columns] @ w[:-1] + w[-1]
+            loss = np.mean(np.logaddexp(0, z) - test_t * z)
+            return float(loss), float(np.mean((z > 0) == test_t))
+
+        results.append((*loss_and_accuracy(test_X), loss_and_accuracy(pushed)[1]))
+    (loss_one, accuracy_one, robust_one), (loss_all, accuracy_all, robust_all) = results
+    assert loss_all < loss_one / 5 and accuracy_all > 0.98 and 0.8 < accuracy_one < 0.9
+    assert robust_one == accuracy_one and robust_all < 0.05
+
+
 # ---------------------------------------------------------------- 正则化
 
 
@@ -187,6 +290,106 @@ def test_one_kernel_over_three_channels_gives_one_map():
     assert np.allclose((sum(separate) + one.bias).numpy(), one(images).numpy(), atol=1e-6)
 
 
+def test_pooling_has_no_parameters_and_is_no_attention():
+    def count(model) -> int:
+        return sum(p.size for p in model.parameters())
+
+    def convolutions(shrink):
+        return nn.Sequential(nn.Conv2D(3, 8, 3, padding=1), shrink, nn.Conv2D(8, 16, 3, padding=1))
+
+    assert count(nn.MaxPool2D(2)) == count(nn.AvgPool2D(2)) == 0
+    assert count(convolutions(nn.MaxPool2D(2))) == count(convolutions(nn.Identity()))
+    # 展平的全连接层变小，是因为特征图变小；隔一个取一个（步幅 2）一样
+    sides = [
+        convolutions(shrink)(paddle.zeros([1, 3, 8, 8])).shape[-1]
+        for shrink in (nn.Identity(), nn.MaxPool2D(2))
+    ]
+    strided = nn.Conv2D(3, 8, 3, stride=2, padding=1)(paddle.zeros([1, 3, 8, 8])).shape[-1]
+    assert sides == [8, 4] and strided == 4
+
+    rng = np.random.default_rng(0)
+    images = [rng.standard_normal((1, 1, 2, 2)) for _ in range(2)]
+
+    def weights(pool, image) -> np.ndarray:
+        """输出对窗口里各个位置的导数，也就是它们的权重。"""
+        x = paddle.to_tensor(image, stop_gradient=False)
+        pool(x).sum().backward()
+        return x.grad.numpy().ravel()
+
+    average = [weights(lambda x: F.avg_pool2d(x, 2), image) for image in images]
+    assert average[0].tolist() == average[1].tolist() == [0.25] * 4  # 与内容无关
+    largest = [weights(lambda x: F.max_pool2d(x, 2), image) for image in images]
+    for weight, image in zip(largest, images):
+        assert np.array_equal(weight, image.ravel() == image.max())  # 只取一个，别处是 0
+    # 注意力：同样的输入，查询不同，权重就不同；每个位置都有份，和为 1
+    keys = rng.standard_normal((4, 3))
+    attention = [softmax(keys @ query) for query in rng.standard_normal((2, 3))]
+    assert np.abs(attention[0] - attention[1]).max() > 0.1
+    assert all((weight > 0).all() and weight.sum() == pytest.approx(1) for weight in attention)
+
+
+# ---------------------------------------------------------------- 归一化
+
+
+def test_batch_norm_works_without_convolutions():
+    rng = np.random.default_rng(0)
+    x = paddle.to_tensor((3 + 2 * rng.standard_normal((64, 5))).astype("float32"))
+    dense, spatial = nn.BatchNorm1D(5), nn.BatchNorm2D(5)
+    y = dense(x)  # (N, D)：每个特征在这一批里均值 0、方差 1
+    assert np.abs(y.numpy().mean(0)).max() < 1e-5 and y.numpy().var(0) == pytest.approx(np.ones(5), abs=1e-4)
+    assert np.allclose(y.numpy(), spatial(x.reshape([64, 5, 1, 1])).numpy()[..., 0, 0], atol=1e-6)
+
+    # 全连接的网络，初值的标准差 0.01：没有归一化，信号一层层缩小，学不动
+    labels = paddle.to_tensor((x.numpy()[:, 0] > 3).astype("int64"))
+
+    def train(normalize: bool) -> float:
+        paddle.seed(0)
+        small = paddle.ParamAttr(initializer=nn.initializer.Normal(std=0.01))
+        layers = []
+        for num_inputs in (5, 32, 32):
+            layers.append(nn.Linear(num_inputs, 32, weight_attr=small))
+            layers += [nn.BatchNorm1D(32), nn.ReLU()] if normalize else [nn.ReLU()]
+        model = nn.Sequential(*layers, nn.Linear(32, 2))
+        optimizer = paddle.optimizer.SGD(0.1, parameters=model.parameters())
+        for _ in range(50):
+            loss = F.cross_entropy(model(x - 3), labels)
+            loss.backward()
+            optimizer.step()
+            optimizer.clear_grad()
+        return loss.item()
+
+    assert train(normalize=False) > 0.6  # 停在 ln 2 = 0.693 附近
+    assert train(normalize=True) < 0.1
+
+
+def test_local_response_norm_is_five_channels_and_no_regularisation():
+    from paddle_notes.ch02_linear_models.regularization import ridge
+    from paddle_notes.ch04_convolution.normalization import local_response_norm
+
+    rng = np.random.default_rng(0)
+    a = 30 * rng.standard_normal((2, 9, 3, 3))
+    b = local_response_norm(a, size=5, alpha=1e-4, beta=0.75, k=2)
+    squares = (a[:, 2:7] ** 2).sum(1)  # 第 4 个通道与左右各两个：五个平方，不是三个
+    assert b[:, 4] == pytest.approx(a[:, 4] / (2 + 1e-4 * squares) ** 0.75)
+    paddles = nn.LocalResponseNorm(5, alpha=5e-4, beta=0.75, k=2.0)  # Paddle 取平均，所以 α 乘以 5
+    assert np.allclose(paddles(paddle.to_tensor(a.astype("float32"))).numpy(), b, rtol=1e-4, atol=1e-5)
+    assert not paddles.parameters()
+    moved = a.copy()
+    moved[:, 1] += 100  # 第 1 个通道在第 4 个的邻域之外，在第 3 个的邻域之内
+    c = local_response_norm(moved, 5, 1e-4, 0.75, 2)
+    assert np.array_equal(c[:, 4], b[:, 4]) and not np.array_equal(c[:, 3], b[:, 3])
+
+    # 不限制能拟合什么：在它的输出上，随机的标签照样拟合得一个不差；真正的正则化不能
+    features = local_response_norm(30 * rng.standard_normal((20, 40, 1, 1)), 5, 1e-4, 0.75, 2)[:, :, 0, 0]
+    labels = rng.choice([-1.0, 1.0], 20)
+
+    def training_error(strength: float) -> float:
+        w, bias = ridge(features, labels, strength)
+        return float(np.mean((features @ w + bias - labels) ** 2))
+
+    assert training_error(1e-9) < 1e-9 and training_error(100.0) > 0.01
+
+
 # ---------------------------------------------------------------- 网络
 
 
@@ -197,6 +400,42 @@ def test_lenet_has_sigmoid_after_its_convolutions():
     after = [type(layers[i + 1]) for i, layer in enumerate(layers) if isinstance(layer, nn.Conv2D)]
     assert after == [nn.Sigmoid, nn.Sigmoid]
     assert not any(isinstance(layer, nn.Softmax) for layer in layers)
+    # 论文的 1.7159·tanh(2a/3) 就是放缩、平移了的 sigmoid；softmax 不是逐个元素的函数
+    a = np.linspace(-5, 5, 101)
+    assert 1.7159 * np.tanh(2 * a / 3) == pytest.approx(1.7159 * (2 * sigmoid(4 * a / 3) - 1))
+    assert softmax(a)[50] != pytest.approx(softmax(a[40:])[10])  # 同一个 0，邻居不同，结果就不同
+
+
+def test_lenet_was_not_the_first_neural_network():
+    from paddle_notes.ch03_neural_networks.autograd import Tensor
+    from paddle_notes.ch03_neural_networks.perceptron import INPUTS, TRUTH_TABLES, train_perceptron
+
+    # 1958 年的规则学会“与”“或”，一千轮也学不会“异或”
+    learned = {
+        name: min(train_perceptron(INPUTS, truth, 1000)[2]) == 0 for name, truth in TRUTH_TABLES.items()
+    }
+    assert learned == {"and": True, "or": True, "xor": False}
+    # 1986 年的反向传播加一个隐藏层，学会了
+    rng = np.random.default_rng(0)
+    parameters = [
+        Tensor(value) for value in (rng.standard_normal((2, 8)), np.zeros(8), rng.standard_normal((8, 1)))
+    ]
+    w1, b1, w2 = parameters
+    target = TRUTH_TABLES["xor"][:, None]
+    for _ in range(500):
+        y = ((Tensor(INPUTS) @ w1 + b1).tanh() @ w2).sigmoid()
+        (-(target * y.log() + (1 - target) * (1 - y).log()).mean()).backward()
+        for parameter in parameters:
+            parameter.data = parameter.data - 1.0 * parameter.grad
+            parameter.grad = np.zeros_like(parameter.grad)
+    assert ((y.data > 0.5) == target).all()
+    # 页面里的年表：每一行有出处，年份递增，最后才是 LeNet-5
+    section = PAGE.read_text(encoding="utf-8").split("## LeNet 是第一个神经网络")[1].split("\n## ")[0]
+    rows = re.findall(
+        r"^\| (\d{4}) \| (.+?) \| \[.+\]\(https://doi\.org/10\.\S+\) \|$", section, re.MULTILINE
+    )
+    years = [int(year) for year, _ in rows]
+    assert len(rows) == 7 and years == sorted(years) and rows[-1] == ("1998", "LeNet-5") and years[-2] < 1998
 
 
 def test_alexnet_has_8_layers_with_weights():

@@ -62,7 +62,8 @@ def fit(
         here, size = cost(X, targets, theta[:-1], theta[-1], C), 1.0
         while size > 1e-8:
             candidate = theta - size * direction
-            if cost(X, targets, candidate[:-1], candidate[-1], C) <= here:
+            # 到了最优处，代价的变化比舍入误差还小：容许这么一点，否则步子会一直减半，停在原地
+            if cost(X, targets, candidate[:-1], candidate[-1], C) <= here + 1e-12 * abs(here):
                 break
             size /= 2
         theta = candidate

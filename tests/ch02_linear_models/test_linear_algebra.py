@@ -95,3 +95,20 @@ def test_gradient_is_the_direction_of_steepest_ascent():
     assert directional_derivative(gradient, gradient) == pytest.approx(5.0)  # ‖∇f‖
     assert directional_derivative(gradient, -10 * gradient) == pytest.approx(-5.0)  # 只看方向，不看长短
     assert directional_derivative(gradient, np.array([-4.0, 3.0])) == pytest.approx(0.0)  # 沿等高线走
+
+
+def test_only_a_scalar_function_has_a_gradient():
+    """对向量 backward()，Paddle 求的是它的和的梯度；平均是另一个标量函数，梯度小 N 倍。"""
+    import paddle
+
+    value = np.array([1.0, -2.0, 3.0, 0.5])
+
+    def gradient(function):
+        x = paddle.to_tensor(value, stop_gradient=False)
+        function(x).backward()
+        return x.grad.numpy()
+
+    by_sum = slopes(lambda x: float((x**2).sum()), value)
+    np.testing.assert_allclose(gradient(lambda x: x * x), by_sum, atol=1e-8)
+    np.testing.assert_allclose(gradient(lambda x: (x * x).sum()), by_sum, atol=1e-8)
+    np.testing.assert_allclose(gradient(lambda x: (x * x).mean()), by_sum / 4, atol=1e-8)

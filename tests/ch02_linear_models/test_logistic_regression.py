@@ -78,6 +78,16 @@ def test_squared_loss_has_no_gradient_where_it_is_needed_most():
     assert np.allclose(squared_loss_gradient(z, targets), slope, atol=1e-9)
 
 
+def test_rounding_does_not_stop_the_last_steps():
+    """到了最优处，代价变化不过 10⁻¹⁴，舍入使它看上去没有降低；步子不能因此一直减半，停在原地。"""
+    rng = np.random.default_rng(0)
+    X = rng.standard_normal((300, 3))
+    targets = (rng.random(300) < sigmoid(X @ [1.0, -2.0, 1.0])).astype(float)
+    for scale in (1.0, 1e-3):
+        _, _, steps = fit(X * [1, 1, scale], targets)
+        assert steps < 20
+
+
 def test_errors_name_the_cause(cancer):
     X, targets = cancer
     with pytest.raises(ValueError, match="0 与 1"):
