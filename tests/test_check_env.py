@@ -30,7 +30,7 @@ def test_everything_is_checked(tool, monkeypatch, tmp_path):
     ]
     assert result.code == int(not all(check["passed"] for check in checks))
     by_name = {check["name"]: check for check in checks}
-    assert by_name["自带的数据"]["found"].startswith("mnist5k 4,000＋1,000")
+    assert by_name["自带的数据"]["found"].startswith("mnist5k 3,500＋500＋1,000")
     assert by_name["训练"]["passed"] and by_name["依赖"]["passed"]
     assert not list(tmp_path.iterdir())  # 不留下文件
 

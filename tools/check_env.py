@@ -116,10 +116,10 @@ def check_data() -> Check:
     found = []
     for config in configs:
         try:
-            train, valid = build_data(config, 0)
+            parts = build_data(config, 0)
         except (UserError, OSError, ImportError) as error:
             return Check("自带的数据", False, f"{config.name}：{error}", f"请重新执行 {INSTALL}")
-        found.append(f"{config.name} {train.num_samples:,}＋{valid.num_samples:,}")
+        found.append(f"{config.name} {'＋'.join(f'{part.num_samples:,}' for part in parts)}")
     return Check("自带的数据", True, "，".join(found))
 
 

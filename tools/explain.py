@@ -3,7 +3,8 @@
     python tools/explain.py --weights output/lenet/best --image explain.png
     python tools/explain.py --weights output/lenet/best --input photos/ --levels 8 --image explain.png
 
-不写 --input 时用验证数据，另报告全部验证图像的对抗样本上的准确率；数据由检查点旁边的 config.yml 说明。
+不写 --input 时用测试部分（没有时用验证部分），另报告全部图像的对抗样本上的准确率；数据由检查点旁边的
+config.yml 说明。
 """
 
 from __future__ import annotations
@@ -28,7 +29,7 @@ def parse_args(argv: list[str] | None):
 
 
 def report(model, data, preprocess, levels: int) -> None:
-    """全部验证图像上，原图与对抗样本的准确率。"""
+    """全部图像上，原图与对抗样本的准确率。"""
     import numpy as np
     import paddle
 
@@ -48,7 +49,7 @@ def report(model, data, preprocess, levels: int) -> None:
             with paddle.no_grad():
                 right[i] += int((model(x).argmax(-1) == labels).sum())
     before, after = (count / data.num_samples for count in right)
-    print(f"{data.num_samples} 张验证图像：准确率 {before:.1%}；每个像素改 {levels} 级之后 {after:.1%}")
+    print(f"{data.num_samples} 张图像：准确率 {before:.1%}；每个像素改 {levels} 级之后 {after:.1%}")
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -82,7 +83,8 @@ def main(argv: list[str] | None = None) -> int:
         if not file.is_file():
             raise UserError(f"找不到 {file}，不知道用什么数据；请用 --input 给出图像")
         config = load_config(file)
-        _, data = build_data(config.data, config.seed)
+        parts = build_data(config.data, config.seed)
+        data = parts.valid if parts.test is None else parts.test
         report(model, data, preprocess, args.levels)
         chosen = np.linspace(0, data.num_samples - 1, NUM_ROWS).astype(int)  # 各类的都有
         images, _ = data.dataset[chosen]

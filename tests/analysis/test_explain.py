@@ -106,13 +106,13 @@ def trained(load_tool, root, tmp_path_factory):
     return folder
 
 
-def test_tool_on_the_validation_data(trained, tool, tmp_path):
+def test_tool_on_the_test_data(trained, tool, tmp_path):
     weights = trained / "best"
     found = []
     for levels in (0, 40):
         result = tool("explain", "--weights", weights, "--image", tmp_path / "a.png", "--levels", levels)
         assert result.code == 0, result.text
-        line = next(line for line in result.out.splitlines() if line.startswith("1000 张验证图像"))
+        line = next(line for line in result.out.splitlines() if line.startswith("1000 张图像"))
         found.append([float(word.split("%")[0]) for word in line.replace("后 ", "率 ").split("率 ")[1:]])
     assert found[0][0] == found[0][1] == found[1][0] > 50
     assert found[1][1] < found[1][0] - 20  # 认错的多得多
