@@ -34,8 +34,8 @@ def attention_weights(q: np.ndarray, k: np.ndarray, mask: np.ndarray | None = No
 def attention(q: np.ndarray, k: np.ndarray, v: np.ndarray, mask: np.ndarray | None = None) -> np.ndarray:
     """缩放点积注意力：v (…, Tk, d_v) → (…, Tq, d_v)；掩码 (…, Tq, Tk) 加在分数上。
 
-    除以 √d_k：q、k 的分量若独立、方差为 1，内积的方差就是 d_k；不除，d_k 大时 softmax 几乎是独热的，
-    梯度接近 0。
+    除以 √d_k：q、k 的分量若独立、均值为 0、方差为 1，内积的方差就是 d_k；不除，d_k 大时 softmax 几乎
+    是独热的，梯度接近 0。
     """
     # Attention(Q, K, V) = softmax(Q·Kᵀ / √d_k)·V
     return attention_weights(q, k, mask) @ v
