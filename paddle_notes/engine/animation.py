@@ -19,14 +19,15 @@ LAST_MILLISECONDS = 2000  # 最后一帧停得久些
 NUM_STAGES, GAP = 5, 8  # 拼成一条的有几帧，隔几个像素
 
 
-def save_animations(vdl_file: Path, folder: Path) -> None:
-    """每个标签的图在 ``folder`` 里留下三个文件：
+def save_animations(vdl_file: Path, folder: Path) -> list[str]:
+    """每个标签的图在 ``folder`` 里留下三个文件，返回它们的名字：
 
     最后一张 ``<标签>.png``，全部的动画 ``<标签>.gif``，从头到尾取几张并排的 ``<标签>_stages.png``。
     没有图时什么也不写。标签里的 / 换成 _；大小不同的各帧以最后一帧为准。
     """
     from visualdl import LogReader
 
+    written = []
     reader = LogReader(file_path=str(vdl_file))
     for tag in reader.get_tags().get("image", []):
         records = sorted(reader.get_data("image", tag), key=lambda record: record.id)
@@ -38,6 +39,8 @@ def save_animations(vdl_file: Path, folder: Path) -> None:
         stages(frames).save(f"{path}_stages.png")
         durations = [MILLISECONDS] * (len(frames) - 1) + [LAST_MILLISECONDS]
         frames[0].save(f"{path}.gif", save_all=True, append_images=frames[1:], duration=durations, loop=0)
+        written += [f"{path.name}{ending}" for ending in (".png", "_stages.png", ".gif")]
+    return written
 
 
 def decode(data: bytes) -> Image:

@@ -1,23 +1,24 @@
 """输出文件夹：里面有没有别的运行、能不能写、怎样让位给新的运行。
 
-一个文件夹里有 ``summary.json`` 就是有一次运行：它在训练开始时写下（status 为 running），
-结束时改写。试运行留下的东西不算数，随时可以被覆盖。
+一个文件夹里有 ``summary.json`` 就是有一次运行：它在训练开始时最先写下（status 为 running），结束时改写，
+让位时最后删去。没有它而有同名的文件，那些就是用户自己的，一个也不碰。试运行留下的东西不算数，随时可以被覆盖。
 """
 
 from __future__ import annotations
 
+import contextlib
 import json
-import shutil
 import subprocess
 from pathlib import Path
 
 from paddle_notes.engine.checkpoint import SUFFIXES, split_suffix, write_json
 from paddle_notes.errors import UserError
 
-# 一次运行留下的全部东西；覆盖时只删除这些，别的文件不动。
-FILES = ["config.yml", "train.log", "metrics.jsonl", "summary.json", "curves.png"]
+# 一次运行留下的全部东西；覆盖时只删除这些，别的文件不动。summary.json 最后删。
+FILES = ["config.yml", "train.log", "metrics.jsonl", "curves.png"]
 FILES += [name + suffix for name in ("best", "last") for suffix in SUFFIXES]
-VDL = "vdl"
+FILES += ["summary.json"]
+VDL, VDL_FILE, PICTURES = "vdl", "vdlrecords.train.log", "pictures"
 LATER = ["translation.json"]  # 训练之后的工具写在旁边的
 
 _STATUS = {
@@ -39,6 +40,19 @@ def read_summary(folder: Path) -> dict | None:
     return summary if isinstance(summary, dict) else {"status": "failed"}
 
 
+def refuse_strangers(folder: Path) -> None:
+    """没有本项目的运行，而运行要写的名字已被占用：那些是用户自己的东西，抛 :class:`UserError`。"""
+    summary = read_summary(folder)
+    if summary is not None and summary.get("status") in _STATUS:
+        return
+    taken = [name for name in [*FILES, VDL, PICTURES] if (folder / name).exists()]
+    if taken:
+        raise UserError(
+            f"{folder} 里已有 {'、'.join(taken[:3])}，不是本项目的运行留下的，不会动它；"
+            "请换一个文件夹：-o output_dir=<新文件夹>"
+        )
+
+
 def more_epochs(done: int, total: int | None = None) -> str:
     """训练完 ``done`` 轮之后再练到 ``total`` 轮（默认多五轮）的 -o：学习率从那里起重新安排。"""
     return f"-o train.epochs={total or done + 5} optimizer.start_epoch={done}"
@@ -58,6 +72,8 @@ def claim_folder(
     ``flags`` 是只有重跑时才要带上的参数，如 `` --dry_run``。这里不删除任何东西。
     """
     summary = read_summary(folder)
+    if not (resume and any((folder / f"{name}.json").exists() for name in ("last", "best"))):
+        refuse_strangers(folder)
     replaceable = summary is None or overwrite or (summary.get("dry_run", False) and not resume)
     if not (replaceable or resume):
         status = _STATUS.get(summary.get("status"), "未完成")
@@ -77,11 +93,17 @@ def claim_folder(
 
 
 def clear_folder(folder: Path) -> None:
-    """删除上一次运行留下的东西，别的文件不动。"""
-    for name in FILES + LATER:
+    """删除上一次运行留下的东西，别的文件不动；不是本项目的运行留下的，一个也不删。"""
+    refuse_strangers(folder)
+    summary = read_summary(folder)
+    if summary is None:
+        return
+    pictures = [f"{PICTURES}/{name}" for name in summary.get("pictures", [])]
+    for name in [*LATER, *pictures, f"{VDL}/{VDL_FILE}", *FILES]:
         (folder / name).unlink(missing_ok=True)
-    for name in (VDL, "pictures"):
-        shutil.rmtree(folder / name, ignore_errors=True)
+    for name in (VDL, PICTURES):
+        with contextlib.suppress(OSError):  # 里面还有用户自己的文件，或本来就没有
+            (folder / name).rmdir()
 
 
 def write_summary(folder: Path, summary: dict) -> None:

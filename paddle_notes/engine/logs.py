@@ -13,9 +13,8 @@ from pathlib import Path
 import numpy as np
 from tqdm import tqdm
 
-from paddle_notes.engine.folder import VDL
+from paddle_notes.engine.folder import VDL, VDL_FILE
 
-VDL_FILE = "vdlrecords.train.log"
 logger = logging.getLogger("paddle_notes")
 
 

@@ -28,9 +28,18 @@ from paddle_notes.engine.checkpoint import (
 )
 from paddle_notes.engine.diagnose import explain_bad_loss
 from paddle_notes.engine.evaluate import Meter, evaluate, format_metrics, to_tensors
-from paddle_notes.engine.folder import VDL, clear_folder, current_commit, holds, more_epochs, write_summary
+from paddle_notes.engine.folder import (
+    PICTURES,
+    VDL,
+    VDL_FILE,
+    clear_folder,
+    current_commit,
+    holds,
+    more_epochs,
+    write_summary,
+)
 from paddle_notes.engine.interrupt import Interrupted, StopSignal
-from paddle_notes.engine.logs import VDL_FILE, RunLog, format_seconds, logger
+from paddle_notes.engine.logs import RunLog, format_seconds, logger
 from paddle_notes.engine.optim import build_optimizer, clip_gradients, learning_rate
 from paddle_notes.errors import UserError
 from paddle_notes.runtime import machine, seed_everything
@@ -84,6 +93,7 @@ class Trainer:
         self.best: dict = {}  # 最好的指标，及其轮次与步数
         self.last: dict = {}  # 最近一次验证的指标
         self.tested: dict = {}  # 最好的检查点在测试部分的指标
+        self.pictures: list[str] = []  # 训练结束时画的图的文件名
         self.started, self.started_step = time.perf_counter(), 0
         self.seconds = 0.0  # 中断之前用去的秒数
         self.train_seconds = 0.0  # 其中训练的秒数
@@ -96,7 +106,8 @@ class Trainer:
         """训练到 ``config.train.epochs`` 轮，返回 summary.json 的内容。
 
         三份数据都有 ``len()``（批数）与 ``epoch(e, start)``（从第 start 批起的各批）。挑最好的一轮只看
-        ``valid_data``；``test_data`` 只在最后用挑出的检查点评估一次。``resume`` 是要接着训练的检查点。Ctrl-C 会存下 ``last`` 再停；损失变成 NaN 时停下并说明原因。
+        ``valid_data``；``test_data`` 只在最后用挑出的检查点评估一次。``resume`` 是要接着训练的检查点。
+        Ctrl-C 会存下 ``last`` 再停；损失变成 NaN 时停下并说明原因。
         """
         with paddle.utils.unique_name.guard(), self.stop:
             self.start(train_data, valid_data, test_data, resume)
@@ -128,8 +139,8 @@ class Trainer:
             clear_folder(self.folder)
         if resume is not None:
             self.restore_best(split_suffix(resume))
+        self.write_summary("running")  # 最先写：有了它，别的文件才认得出是这次运行的
         (self.folder / "config.yml").write_text(dump_config(self.config), encoding="utf-8")
-        self.write_summary("running")
         self.log = RunLog(self.folder, self.step if continues else None)
         self.started, self.started_step = time.perf_counter(), self.step
         logger.info(self.environment)
@@ -327,7 +338,7 @@ class Trainer:
         start, done = self.config.optimizer.start_epoch, self.step // self.steps_per_epoch
         if start > done:
             raise UserError(
-                f"optimizer.start_epoch 是 {start}，而只训练完了 {done} 轮；它用于训练完之后 --resume 再练几轮"
+                f"optimizer.start_epoch 是 {start}，而只训练完了 {done} 轮；它用于训练完之后再练几轮"
             )
 
     def check_rate(self, state: dict) -> None:
@@ -370,6 +381,7 @@ class Trainer:
             "best": self.best,
             "last": self.last,
             "test": self.tested,
+            "pictures": self.pictures,
             "epochs": self.config.train.epochs,
             "step": self.step,
             "wall_seconds": round(self.elapsed(), 3),
@@ -400,9 +412,9 @@ class Trainer:
 
     def finish(self) -> dict:
         """画曲线、写总结，告诉用户结果在哪里、接下来敲什么。"""
-        summary = self.write_summary("finished")
         draw_curves(self.folder / "metrics.jsonl", self.folder / "curves.png", self.task.metric)
-        save_animations(self.folder / VDL / VDL_FILE, self.folder / "pictures")
+        self.pictures = save_animations(self.folder / VDL / VDL_FILE, self.folder / PICTURES)
+        summary = self.write_summary("finished")
         best, metric = self.best, self.task.metric
         logger.info("训练结束，用时 %s", format_seconds(summary["wall_seconds"]))
         logger.info(

@@ -109,6 +109,40 @@ def test_clearing_deletes_only_what_a_run_leaves(folder):
     clear_folder(folder)
 
 
+def test_files_of_the_user_inside_our_folders_stay(folder):
+    (folder / "pictures").mkdir()
+    write_summary(folder, {"status": "finished", "pictures": ["samples.gif"]})
+    for name in ("pictures/samples.gif", "pictures/mine.png", "vdl/vdlrecords.other.log"):
+        (folder / name).write_bytes(b"x")
+    clear_folder(folder)
+    assert sorted(files(folder)) == [
+        "mine/config.yml",
+        "pictures/mine.png",
+        "vdl/vdlrecords.other.log",
+        "我的笔记.txt",
+    ]
+
+
+@pytest.mark.parametrize(
+    "name", ["config.yml", "train.log", "best.json", "vdl/a.log", "pictures/猫.jpg", "curves.png"]
+)
+@pytest.mark.parametrize("options", [{}, {"overwrite": True}, {"resume": True}], ids=str)
+def test_names_of_ours_taken_by_the_user_are_left_alone(tmp_path, name, options):
+    """没有本项目的 summary.json：同名的文件是用户自己的，覆盖也不行。"""
+    (tmp_path / name).parent.mkdir(exist_ok=True)
+    (tmp_path / name).write_text("用户的", encoding="utf-8")
+    if not (options.get("resume") and name == "best.json"):  # 那是要继续的检查点，读它的时候再说
+        assert "不是本项目的运行留下的，不会动它" in refusal(tmp_path, **options)[0]
+    with pytest.raises(UserError):
+        clear_folder(tmp_path)
+    assert files(tmp_path) == {name: "用户的".encode()}
+
+
+def test_a_summary_of_something_else_is_not_ours(folder):
+    (folder / "summary.json").write_text('{"total": 3}', encoding="utf-8")
+    assert "不是本项目的运行留下的" in refusal(folder, overwrite=True)[0]
+
+
 def test_read_summary(tmp_path):
     assert read_summary(tmp_path) is None
     assert read_summary(tmp_path / "absent") is None
