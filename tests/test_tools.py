@@ -312,7 +312,7 @@ def test_file_size_limit(copy, run_python):
 def test_weights_that_cannot_be_resumed(copy, tool, tmp_path):
     last = copy / "last.pdparams"
     whole = last.read_bytes()
-    words = ["-c", LENET, "--resume", "-o", *FAST[1:], *MORE, f"output_dir={copy}"]
+    words = ["-c", LENET, "--resume", copy / "last", "-o", *FAST[1:], *MORE, f"output_dir={copy}"]
     for content in (whole[:-10], b"", pickle.dumps({"a": 1})):
         last.write_bytes(content)
         before = files(copy)
@@ -588,13 +588,17 @@ def test_weights_of_another_form_are_refused(tool, output):
     assert result.code == 2 and "网络设置与配置不同" in result.err
 
 
-def test_resume_falls_back_to_best(load_tool, tmp_path):
+def test_resume_falls_back_to_best(copy, tool, load_tool, tmp_path):
     find = load_tool("train").find_checkpoint
     assert find("auto", tmp_path) is None
-    (tmp_path / "best.json").touch()
-    assert find("auto", tmp_path) == tmp_path / "best"
-    (tmp_path / "last.json").touch()
-    assert find("auto", tmp_path) == tmp_path / "last"
+    assert find("auto", copy) == copy / "last"
+    (copy / "last.pdopt").write_bytes(b"half")
+    result = tool("train", "-c", LENET, "--resume", "-o", *FAST[1:], *MORE, f"output_dir={copy}")
+    assert result.code == 0 and f"检查点 {copy / 'last'} 不完整或已损坏，改用 {copy / 'best'}" in result.err
+    for name in ("last", "best"):
+        (copy / f"{name}.pdparams").write_bytes(b"half")
+    with pytest.raises(UserError, match="也没有别的可用"):
+        find("auto", copy)
 
 
 def test_expect_names_a_metric_of_the_task(tool, output):

@@ -9,6 +9,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 
 from paddle_notes import cli
@@ -29,11 +30,18 @@ def parse_args(argv: list[str] | None):
 
 
 def find_checkpoint(resume: str | None, folder: Path) -> Path | None:
-    """``--resume`` 指的检查点；auto 依次找 last 与 best，都没有时为 None。"""
+    """``--resume`` 指的检查点；auto 依次找 last 与 best，坏了的跳过并说明，都没有时为 None。"""
     if resume != "auto":
         return resume and Path(resume)
-    found = (folder / name for name in ("last", "best") if (folder / f"{name}.json").exists())
-    return next(found, None)
+    from paddle_notes.engine.checkpoint import newest_whole
+    from paddle_notes.errors import UserError
+
+    found, broken = newest_whole(folder)
+    if broken and found is None:
+        raise UserError(f"检查点 {broken[0]} 不完整或已损坏，也没有别的可用；请加 -o overwrite=true 重新训练")
+    for path in broken:
+        print(f"检查点 {path} 不完整或已损坏，改用 {found}", file=sys.stderr)
+    return found
 
 
 def main(argv: list[str] | None = None) -> int:

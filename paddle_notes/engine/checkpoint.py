@@ -7,6 +7,9 @@
 - ``best.json``：训练进度、指标、造网络与预处理所需的设置，以及前两个文件的校验和。
 
 前两个是 pickle 文件，读取时只认数组，见 :mod:`paddle_notes.safe_pickle`。
+
+三个文件要一个一个地换名。进程若正好死在其间，换下来的旧文件（``.old``）还在：读的时候，新的三个不完整就用旧的；
+下一次写之前再把旧的换回来。
 """
 
 from __future__ import annotations
@@ -66,6 +69,37 @@ def write_json(file: Path, content: Any) -> None:
         temporary.unlink(missing_ok=True)
 
 
+def _files(path: Path) -> dict[str, Path]:
+    """后缀 -> 现在该读的文件。上一次换名换了一半，而新的三个又不完整时，是换下来的旧文件。"""
+    files = {suffix: _file(path, suffix) for suffix in SUFFIXES}
+    backups = {suffix: _file(file, ".old") for suffix, file in files.items()}
+    kept = [suffix for suffix, backup in backups.items() if backup.exists()]
+    if not kept or _is_whole(files):
+        return files
+    return {suffix: backups[suffix] if suffix in kept else file for suffix, file in files.items()}
+
+
+def _is_whole(files: dict[str, Path]) -> bool:
+    """三个文件是不是都在，而且与说明里的校验和相符。"""
+    try:
+        checksums = json.loads(files[".json"].read_text(encoding="utf-8"))["crc32"]
+        return all(crc32(files[suffix]) == checksums[suffix] for suffix in SUFFIXES[:2])
+    except (OSError, ValueError, KeyError, TypeError):
+        return False
+
+
+def newest_whole(folder: Path, names: tuple[str, ...] = ("last", "best")) -> tuple[Path | None, list[Path]]:
+    """``folder`` 里依次第一个完整的检查点，与排在它前面的坏检查点；都没有时为 None。"""
+    broken = []
+    for path in (folder / name for name in names):
+        files = _files(path)
+        if _is_whole(files):
+            return path, broken
+        if files[".json"].exists():
+            broken.append(path)
+    return None, broken
+
+
 @contextlib.contextmanager
 def _replacing(path: Path) -> Iterator[list[Path]]:
     """给出三个临时文件供 ``with`` 之内写，写完再一起换成检查点 ``path``。
@@ -79,6 +113,9 @@ def _replacing(path: Path) -> Iterator[list[Path]]:
         yield temporaries
         for temporary in temporaries:
             _sync(temporary)
+        for file, current in zip(files, _files(path).values()):  # 上一次换了一半：先把旧的换回来
+            if current != file:
+                os.replace(current, file)
         for backup in backups:
             backup.unlink(missing_ok=True)
         try:
@@ -114,14 +151,14 @@ def save_checkpoint(path: Path, params: dict, optimizer: dict, state: dict) -> N
 def copy_checkpoint(source: Path, target: Path) -> None:
     """把一个检查点的三个文件复制成另一个名字。"""
     with _replacing(target) as temporaries:
-        for suffix, temporary in zip(SUFFIXES, temporaries):
-            shutil.copyfile(_file(source, suffix), temporary)
+        for file, temporary in zip(_files(source).values(), temporaries):
+            shutil.copyfile(file, temporary)
 
 
 def read_state(path: str | Path) -> dict:
     """读检查点的 ``.json``。没有这个文件或它坏了时抛 :class:`UserError`。"""
     path = split_suffix(path)
-    file = _file(path, ".json")
+    file = _files(path)[".json"]
     try:
         state = json.loads(file.read_text(encoding="utf-8"))
     except FileNotFoundError:
@@ -144,7 +181,7 @@ def read_description(path: str | Path) -> tuple[dict, dict]:
 def check_model(path: str | Path, model: dict) -> None:
     """检查点说明里的网络设置与 ``model`` 不同时抛 :class:`UserError`；没有说明文件时不检查。"""
     path = split_suffix(path)
-    if _file(path, ".json").is_file():
+    if _files(path)[".json"].is_file():
         saved = read_state(path).get("model", {})
         if saved != json.loads(json.dumps(model)):  # 元组存成 JSON 是列表
             raise UserError(f"检查点 {path} 的网络设置与配置不同：{saved}；请用训练它的那份配置")
@@ -164,10 +201,11 @@ def read_arrays(path: str | Path, suffix: str = ".pdparams") -> dict[str, np.nda
     旁边有 ``.json`` 时核对校验和。缺失、损坏、来历不明的文件抛 :class:`UserError`。
     """
     path = split_suffix(path)
-    file = _file(path, suffix)
+    files = _files(path)
+    file = files[suffix]
     if not file.is_file():
         raise UserError(_missing(path, file))
-    if _file(path, ".json").is_file() and crc32(file) != read_state(path)["crc32"].get(suffix):
+    if files[".json"].is_file() and crc32(file) != read_state(path)["crc32"].get(suffix):
         raise UserError(f"检查点 {file} 不完整或已损坏（校验和不符），请改用另一个检查点")
     try:
         content = safe_pickle.load(file)

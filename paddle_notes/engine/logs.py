@@ -40,7 +40,7 @@ def format_seconds(seconds: float) -> str:
 
 
 def keep_vdl_until(file: Path, step: int) -> None:
-    """删去 VisualDL 日志中 ``step`` 之后的记录，以及末尾没写完的一条。
+    """删去 VisualDL 日志中 ``step`` 之后的记录、测试的记录（结束时会重写），以及末尾没写完的一条。
 
     文件由一条条“8 字节小端长度 + protobuf”组成。VisualDL 只读一个文件夹里最新的文件，
     所以继续训练时必须接着写原来的文件，而不是另开一个。
@@ -54,18 +54,19 @@ def keep_vdl_until(file: Path, step: int) -> None:
         if end > len(data):
             break
         record = Record.FromString(data[position + 8 : end])
-        if all(value.id <= step for value in record.values):
+        if all(value.id <= step and not value.tag.startswith("test/") for value in record.values):
             kept.append(data[position:end])
         position = end
     file.write_bytes(b"".join(kept))
 
 
 def keep_metrics_until(file: Path, step: int) -> None:
-    """删去 metrics.jsonl 中 ``step`` 之后的记录，以及末尾没写完的一行。"""
+    """删去 metrics.jsonl 中 ``step`` 之后的记录、测试的记录，以及末尾没写完的一行。"""
     kept = []
     for line in file.read_text(encoding="utf-8").splitlines():
         with contextlib.suppress(ValueError):
-            if json.loads(line)["step"] <= step:
+            record = json.loads(line)
+            if record["step"] <= step and record["split"] != "test":
                 kept.append(line + "\n")
     file.write_text("".join(kept), encoding="utf-8")
 

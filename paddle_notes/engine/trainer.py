@@ -36,6 +36,7 @@ from paddle_notes.engine.folder import (
     current_commit,
     holds,
     more_epochs,
+    read_summary,
     write_summary,
 )
 from paddle_notes.engine.interrupt import Interrupted, StopSignal
@@ -312,7 +313,7 @@ class Trainer:
                 f"检查点 {path} 每轮 {state['steps_per_epoch']} 步，现在是 {self.steps_per_epoch} 步；"
                 "继续训练时不能改变数据与批大小"
             )
-        if state["step"] >= self.total_steps:
+        if state["step"] >= self.total_steps and not self.unfinished(path):
             raise UserError(
                 f"{path} 已经训练完 {state['epoch']} 轮；要接着训练，请加大轮数，并让学习率从那里重新安排，"
                 f"例如 {more_epochs(state['epoch'])}"
@@ -332,6 +333,10 @@ class Trainer:
         self.step, self.best, self.last = state["step"], state["best"], state["metrics"]
         self.seconds, self.train_seconds = state["seconds"], state["train_seconds"]
         self.num_seen = state["num_seen"]
+
+    def unfinished(self, path: str | Path) -> bool:
+        """最后一步已经存下，却没来得及测试、画曲线、写总结：接着做完就行。"""
+        return holds(self.folder, path) and (read_summary(self.folder) or {}).get("status") != "finished"
 
     def check_start_epoch(self) -> None:
         """``optimizer.start_epoch`` 只用于接着训练：那一轮已经训练完。"""

@@ -7,6 +7,8 @@ import json
 import os
 import pickle
 import shutil
+import subprocess
+import sys
 
 import numpy as np
 import paddle
@@ -18,6 +20,7 @@ from paddle_notes.engine.checkpoint import (
     copy_checkpoint,
     crc32,
     load_weights,
+    newest_whole,
     read_arrays,
     read_description,
     read_state,
@@ -245,6 +248,64 @@ def test_new_save_replaces_the_old(checkpoint):
     assert read_state(checkpoint)["step"] == 2
     assert read_arrays(checkpoint)["0.weight"].min() > 1.5
     assert len(contents(checkpoint.parent)) == 3
+
+
+KILLED = """
+import os, sys
+from pathlib import Path
+from paddle_notes.engine import checkpoint
+
+count = 0
+def dying(action):
+    def act(*args, **kwargs):
+        global count
+        count += 1
+        if count == int(sys.argv[3]):
+            os._exit(9)
+        return action(*args, **kwargs)
+    return act
+
+os.replace, os.fsync, Path.unlink = map(dying, (os.replace, os.fsync, Path.unlink))
+checkpoint.shutil.copyfile = dying(checkpoint.shutil.copyfile)
+checkpoint.copy_checkpoint(Path(sys.argv[1]), Path(sys.argv[2]))
+print(count)
+"""
+
+
+def test_killed_at_any_file_operation(tmp_path):
+    """进程死在任何一次文件操作上：读到的不是旧的就是新的，三个文件总是一套；再写一次也照常。"""
+    copied = []
+    for operation in range(1, 100):
+        folder = tmp_path / str(operation)
+        folder.mkdir()
+        save(folder / "new", 2.0)
+        save(folder / "last", 1.0)
+        words = [sys.executable, "-c", KILLED, str(folder / "new"), str(folder / "last"), str(operation)]
+        done = subprocess.run(words, capture_output=True, text=True, timeout=100)
+        step = read_state(folder / "last")["step"]
+        model = network(0.0)
+        load_weights(model, folder / "last")
+        read_arrays(folder / "last", ".pdopt")
+        assert model.state_dict()["0.weight"].numpy().max() == float(step)
+        assert newest_whole(folder, ("last",)) == (folder / "last", [])
+        copied.append(step)
+        save(folder / "last", 3.0)
+        assert read_state(folder / "last")["step"] == 3 and not list(folder.glob("*.old"))
+        if done.returncode == 0:
+            break
+        assert done.returncode == 9, done.stderr
+    assert copied == sorted(copied) and set(copied) == {1, 2} and len(copied) > 12
+
+
+def test_the_newest_whole_checkpoint(tmp_path):
+    assert newest_whole(tmp_path) == (None, [])
+    save(tmp_path / "best", 1.0)
+    save(tmp_path / "last", 2.0)
+    assert newest_whole(tmp_path) == (tmp_path / "last", [])
+    (tmp_path / "last.pdopt").write_bytes(b"half")
+    assert newest_whole(tmp_path) == (tmp_path / "best", [tmp_path / "last"])
+    (tmp_path / "best.json").write_text("{", encoding="utf-8")
+    assert newest_whole(tmp_path) == (None, [tmp_path / "last", tmp_path / "best"])
 
 
 # ---------------------------------------------------------------- 坏文件

@@ -292,6 +292,52 @@ def test_start_epoch_is_only_for_going_on(make_config, tiny_data, output):
             run(make_config(*config, "optimizer.start_epoch=2"), tiny_data, resume=resume)
 
 
+@pytest.mark.parametrize("victim", ["test", "finish", "copy_checkpoint"])
+def test_killed_after_the_last_save(victim, make_config, tiny_data, output, monkeypatch):
+    """最后一步已存下，却死在复制 best、测试或画曲线之前：--resume 接着做完，结果与没有死过时相同。"""
+    plain, killed = output / "plain", output / "killed"
+    run(make_config(f"output_dir={plain}"), tiny_data)
+
+    class Killed(BaseException):
+        pass
+
+    def die(*args, **kwargs):
+        raise Killed
+
+    with monkeypatch.context() as patch:
+        owner = trainer_module if victim == "copy_checkpoint" else Trainer
+        if victim == "copy_checkpoint":  # 只死在最后一轮
+            copy = trainer_module.copy_checkpoint
+
+            def last_time(source, target):
+                return die() if read_state(source)["step"] == 15 else copy(source, target)
+
+            patch.setattr(trainer_module, "evaluate", evaluate_rising())
+            patch.setattr(owner, victim, last_time)
+        else:
+            patch.setattr(owner, victim, die)
+        with pytest.raises(Killed):
+            run(make_config(f"output_dir={killed}"), tiny_data)
+        summary = json.loads((killed / "summary.json").read_text(encoding="utf-8"))
+        summary["status"] = "running"  # 真的被杀时来不及改
+        (killed / "summary.json").write_text(json.dumps(summary), encoding="utf-8")
+    trainer = run(make_config(f"output_dir={killed}"), tiny_data, resume=killed / "last")
+    assert trainer.summary["status"] == "finished" and trainer.summary["test"]["accuracy"] >= 0
+    assert (killed / "curves.png").exists() and read_state(killed / "best")["best"] == trainer.summary["best"]
+    if victim != "copy_checkpoint":
+        assert_same_run(plain, killed)
+    else:
+        assert trainer.summary["best"]["step"] == 15
+    with pytest.raises(UserError, match="已经训练完 3 轮"):
+        run(make_config(f"output_dir={killed}"), tiny_data, resume=killed / "last")
+
+
+def evaluate_rising():
+    """一次比一次好的假评估：每一轮都要复制 best。"""
+    scores = iter(range(1, 100))
+    return lambda *args: {"loss": 1.0, "accuracy": next(scores) / 100}
+
+
 # ---------------------------------------------------------------- Ctrl-C
 
 
