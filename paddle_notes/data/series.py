@@ -1,8 +1,8 @@
 """时间序列：用前 window 个值预测下一个值。
 
-按时间划分：训练、验证、测试依次往后，缩放只用训练部分的均值与标准差。缺失的值不作目标；
-作输入时取它之前最后一个已知的值，与预测时能知道的相同。若按前后内插，窗口里就混进了未来。
-``difference`` 为真时预测的是与上一个值之差，适合有趋势的序列。
+按时间划分：训练、验证、测试依次往后，缩放只用训练部分的均值与标准差。缺失的值不作目标。
+作输入时，训练部分之内的按前后内插；验证与测试部分的取它之前最后一个已知的值，与预测时能知道的相同：
+若也内插，窗口里就混进了要预测的未来。``difference`` 为真时预测的是与上一个值之差，适合有趋势的序列。
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from pathlib import Path
 
 import numpy as np
 
+from paddle_notes.data.autoregression import AutoRegression
 from paddle_notes.data.batches import Batches
 from paddle_notes.errors import UserError
 
@@ -75,29 +76,35 @@ class SeriesSet:
         }
 
     def baselines(self, others: dict[str, SeriesSet]) -> dict[str, dict[str, dict[str, float]]]:
-        """坚持法：下一个值等于这一个值；季节性朴素：等于一个周期之前的值。"""
-        lags = {"坚持法": 1}
+        """坚持法：等于上一个值；季节性朴素：等于一个周期之前的值；自回归，见 :class:`AutoRegression`。"""
+        forecasts = {"坚持法": lambda other: other.values[other.targets - 1]}
         if self.period > 1:
-            lags[f"季节性朴素（周期 {self.period}）"] = self.period
+            name = f"季节性朴素（周期 {self.period}）"
+            forecasts[name] = lambda other: other.values[other.targets - self.period]
+        fitted = AutoRegression.fit(self.values, self.targets, int(self.targets[0]))
+        if fitted is not None:
+            forecasts[fitted.name] = lambda other: fitted.forecast(other.values, other.targets)
         return {
-            name: {
-                part: {"rmse": other.rmse(other.values[other.targets - lag])}
-                for part, other in others.items()
-            }
-            for name, lag in lags.items()
+            name: {part: {"rmse": other.rmse(forecast(other))} for part, other in others.items()}
+            for name, forecast in forecasts.items()
         }
 
     def batches(self, config, training: bool = False, seed: int = 0) -> Batches:
         return Batches(self, config.batch_size, training, seed)
 
 
-def carry_forward(values: np.ndarray) -> np.ndarray:
-    """缺失（NaN）处取之前最后一个已知的值；开头的缺失没有之前，去掉。全缺时抛 :class:`UserError`。"""
+def fill(values: np.ndarray, boundary: int) -> np.ndarray:
+    """填上缺失（NaN）：``boundary`` 之前按前后内插，只用其中的值；之后取之前最后一个已知的值。"""
     known = np.isfinite(values)
-    if not known.any():
-        raise UserError("序列里没有一个数；请用 data.target 指明数所在的一列")
-    last = np.maximum.accumulate(np.where(known, np.arange(len(values)), -1))  # 至此最后一个已知的下标
-    return values[last[last >= 0]]
+    if not known[:boundary].any():
+        raise UserError("序列的训练部分里没有一个数；请用 data.target 指明数所在的一列")
+    position = np.arange(len(values))
+    seen = np.interp(
+        position[:boundary], position[:boundary][known[:boundary]], values[:boundary][known[:boundary]]
+    )
+    known[:boundary] = True
+    filled = np.concatenate([seen, values[boundary:]])
+    return filled[np.maximum.accumulate(np.where(known, position, 0))]
 
 
 def split(values: np.ndarray, config, name: str) -> tuple[SeriesSet, SeriesSet, SeriesSet]:
@@ -105,12 +112,11 @@ def split(values: np.ndarray, config, name: str) -> tuple[SeriesSet, SeriesSet, 
     if config.path is not None and name in ("sunspots", "co2"):
         raise UserError(f"{name} 随 statsmodels 安装，不需要 data.path，请删去它")
     values = np.asarray(values, "float64")
-    filled = carry_forward(values)
-    known = np.isfinite(values[len(values) - len(filled) :])
-    count, start = len(filled), max(config.window, config.period) + int(config.difference)
+    count, start = len(values), max(config.window, config.period) + int(config.difference)
     tested = count - round(count * config.test_fraction)
     validated = tested - round(count * config.valid_fraction)
     limits = ((start, validated), (validated, tested), (tested, count))
+    filled, known = fill(values, validated), np.isfinite(values)
     parts = [np.arange(first, last)[known[first:last]] for first, last in limits]
     if min(map(len, parts)) < 2:
         raise UserError(

@@ -17,6 +17,7 @@ import numpy as np
 
 from paddle_notes.data.batches import Arrays, Batches
 from paddle_notes.data.images import split_indices, split_three
+from paddle_notes.data.tfidf import tfidf_scores
 from paddle_notes.data.vocabulary import SPECIAL, Vocabulary, clean, package_file, pad, read_text, tokenize
 from paddle_notes.errors import UserError
 
@@ -63,6 +64,7 @@ class TextSet:
     """一份文本。
 
     属性：
+        texts: 各段的原文。
         tokens: 各段的词元，已截断到 max_length。
         labels: (N,) int64。
         vocabulary: 词表。
@@ -70,6 +72,7 @@ class TextSet:
         tokenizer, max_length: 怎样得到词元，预测时照做。
     """
 
+    texts: list[str]
     tokens: list[list[str]]
     labels: np.ndarray
     vocabulary: Vocabulary
@@ -100,21 +103,22 @@ class TextSet:
         }
 
     def baselines(self, others: dict[str, TextSet]) -> dict[str, dict[str, dict[str, float]]]:
-        """同样的词元、同样的词表，TF-IDF 加逻辑回归。"""
-        words = self.vocabulary.tokens[len(SPECIAL) :]
-        if not words:
-            return {}
+        """TF-IDF 加逻辑回归：与网络同样的词元、同样的词表；以及原文的一、二元字符，不切词，也不截断。"""
         from sklearn.feature_extraction.text import TfidfVectorizer
-        from sklearn.linear_model import LogisticRegression
 
-        vectorizer = TfidfVectorizer(analyzer=list, vocabulary=words)
-        model = LogisticRegression(max_iter=1000)
-        model.fit(vectorizer.fit_transform(self.tokens), self.labels)
-        scores = {
-            name: {"accuracy": float(model.score(vectorizer.transform(other.tokens), other.labels))}
-            for name, other in others.items()
-        }
-        return {"TF-IDF＋逻辑回归": scores}
+        found = {}
+        if words := self.vocabulary.tokens[len(SPECIAL) :]:
+            found["词元 TF-IDF＋逻辑回归"] = tfidf_scores(
+                TfidfVectorizer(analyzer=list, lowercase=False, vocabulary=words),
+                (self.tokens, self.labels),
+                {name: (other.tokens, other.labels) for name, other in others.items()},
+            )
+        found["字符 TF-IDF＋逻辑回归"] = tfidf_scores(
+            TfidfVectorizer(analyzer="char", ngram_range=(1, 2), sublinear_tf=True),
+            (self.texts, self.labels),
+            {name: (other.texts, other.labels) for name, other in others.items()},
+        )
+        return found
 
     def batches(self, config, training: bool = False, seed: int = 0) -> TextBatches:
         return TextBatches(self, config.batch_size, training, seed)
@@ -128,12 +132,12 @@ def make_sets(
     for texts, labels in parts:
         tokens = [tokenize(text, config.tokenizer, config.max_length) for text in texts]
         kept = [i for i, row in enumerate(tokens) if row]
-        tokenized.append(([tokens[i] for i in kept], labels[kept]))
-    if not all(len(labels) for _, labels in tokenized):
+        tokenized.append(([texts[i] for i in kept], [tokens[i] for i in kept], labels[kept]))
+    if not all(len(labels) for _, _, labels in tokenized):
         raise UserError("去掉重复与空白之后，训练、验证或测试部分没有文字了；请检查 data.path")
-    vocabulary = Vocabulary.count(tokenized[0][0], config.min_count, config.max_tokens)
+    vocabulary = Vocabulary.count(tokenized[0][1], config.min_count, config.max_tokens)
     common = (vocabulary, names, config.tokenizer, config.max_length)
-    train, valid, test = (TextSet(tokens, labels, *common) for tokens, labels in tokenized)
+    train, valid, test = (TextSet(*part, *common) for part in tokenized)
     return train, valid, test
 
 

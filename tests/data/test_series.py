@@ -1,4 +1,4 @@
-"""时间序列：按时间划分，缩放只用训练部分，缺失只由以前的值补，对照与手算相同，坏的 CSV。"""
+"""时间序列：按时间划分，缩放只用训练部分，缺失不由未来补，对照与手算相同，坏的 CSV。"""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import pytest
 
 from paddle_notes.config import SeriesData
 from paddle_notes.data import build_data
-from paddle_notes.data.series import carry_forward, load_co2, load_sunspots, split
+from paddle_notes.data.series import fill, load_co2, load_sunspots, split
 from paddle_notes.errors import UserError
 
 VALUES = np.array([3.0, 1, 4, 1, 5, 9, 2, 6, 5, 3])
@@ -52,26 +52,26 @@ def test_differences():
 
 
 def test_gaps():
-    """缺失处取之前最后一个已知的值，开头的去掉，所以任何一处都不含未来。"""
+    """训练部分之内按前后内插，末尾的取最后一个已知的；之后的只取以前的，任何一处都不含未来。"""
     nan = np.nan
-    assert carry_forward(np.array([nan, 1, nan, nan, 4, nan])).tolist() == [1, 1, 1, 4, 4]
-    with pytest.raises(UserError, match="没有一个数"):
-        carry_forward(np.array([nan, nan]))
+    values = np.array([nan, 1, nan, nan, 4, nan, nan, 6, nan, 9])
+    assert fill(values, 6).tolist() == [1, 1, 2, 3, 4, 4, 4, 6, 6, 9]
+    with pytest.raises(UserError, match="训练部分里没有一个数"):
+        fill(np.array([nan, nan, 1, 2]), 2)
 
 
 def test_missing_values_are_no_targets():
     """缺失的值不作目标：没有真值，预测的好坏无从评判。"""
     values = np.tile(VALUES, 3)
-    values[[0, 5, 11, 20, 27]] = np.nan
+    missing = [0, 5, 11, 20, 27]
+    values[missing] = np.nan
     parts = split(values, config(), "x")
-    assert all(len(part.values) == 29 for part in parts)  # 开头的一个去掉了，之后各个前移一位
     targets = np.concatenate([part.targets for part in parts])
-    assert targets.tolist() == [t for t in range(2, 29) if t + 1 not in (5, 11, 20, 27)]
-    train, valid, test = parts
-    assert train.values[4] == train.values[3] == 5
-    truth = np.concatenate([part.truth() for part in parts])
-    assert np.array_equal(truth, values[targets + 1])
-    assert len(test.truth()) == len(test.predict(test[np.arange(len(test))][1])) == 5
+    assert targets.tolist() == [t for t in range(2, 30) if t not in missing]
+    assert [len(part) for part in parts] == [18 - 2 - 2, 5, 5]
+    assert np.array_equal(np.concatenate([part.truth() for part in parts]), values[targets])
+    train, _, test = parts
+    assert train.values[5] == (values[4] + values[6]) / 2 and test.values[27] == values[26]
 
 
 def test_naive_forecasts():
@@ -93,7 +93,9 @@ def test_bundled_series():
     assert [(part.targets[0], part.targets[-1]) for part in parts] == [(24, 200), (201, 246), (247, 308)]
     parts = load_co2(SeriesData(name="co2", window=52, period=52))
     assert len(parts[0].values) == 2284 and np.isfinite(parts[0].values).all()
-    assert [len(part) for part in parts] == [1390, 343, 457]  # 有 59 个缺失，其中 42 个本该是训练的目标
+    assert [len(part) for part in parts] == [1390, 343, 457]
+    values = parts[0].values
+    assert len(values) - 52 - sum(map(len, parts)) == 42  # 缺失的 59 个里，第 52 个以后的
     with pytest.raises(UserError, match=r"不需要 data\.path"):
         load_sunspots(SeriesData(name="sunspots", path="a.csv"))
 
@@ -117,7 +119,7 @@ def test_any_csv(tmp_path):
     [
         (b"", "不是合法的 CSV"),
         (b"a\n1\n2\n3\n", "序列只有 3 个值"),
-        (b"a\n", "序列里没有一个数"),
+        (b"a\n", "训练部分里没有一个数"),
         ("气温\n1\n".encode("gb18030"), "不是 UTF-8 编码"),
         (b'a\n"1\n', "不是合法的 CSV"),
     ],

@@ -98,7 +98,9 @@ def test_tables(tmp_path, encoding, separator):
     assert [part.num_samples for part in parts] == [28, 4, 8]
     info = parts.train.info()
     assert info["class_names"] == ["正", "负"] and "房" in info["vocabulary"]
-    assert parts.baselines()["TF-IDF＋逻辑回归"] == {"valid": {"accuracy": 1}, "test": {"accuracy": 1}}
+    found = parts.baselines()
+    assert list(found) == ["词元 TF-IDF＋逻辑回归", "字符 TF-IDF＋逻辑回归"]
+    assert all(scores == {"valid": {"accuracy": 1}, "test": {"accuracy": 1}} for scores in found.values())
 
 
 def test_quoted_cells_empty_lines_and_missing_cells(tmp_path):
@@ -141,12 +143,23 @@ def test_bad_tables(tmp_path, content, message):
 
 
 def test_no_baseline_without_words(tmp_path):
-    """每个字都太少见，词表是空的：没有对照，也不出错。"""
+    """每个字都太少见，词表是空的：没有词元的对照，也不出错。"""
     file = tmp_path / "a.csv"
     rows = [f"{c},{'正负'[i % 2]}" for i, c in enumerate("甲乙丙丁戊己庚辛")]
     file.write_text("\n".join(["text,label", *rows]), encoding="utf-8")
     parts = table(file)
-    assert parts.train.info()["facts"]["vocab_size"] == 4 and parts.baselines() == {}
+    assert parts.train.info()["facts"]["vocab_size"] == 4
+    assert list(parts.baselines()) == ["字符 TF-IDF＋逻辑回归"]
+
+
+def test_the_character_baseline_reads_what_the_network_does_not(tmp_path):
+    """字符的对照看原文：截断之后才出现的字、空格隔开的写法，网络看不到，它看得到。"""
+    file = tmp_path / "a.csv"
+    rows = [f"一样的开头{'一样 ' * 3}{i}{'好' if i % 2 else '坏'},{i % 2}" for i in range(60)]
+    file.write_text("\n".join(["text,label", *rows]), encoding="utf-8")
+    found = table(file, max_length=5).baselines()
+    assert found["词元 TF-IDF＋逻辑回归"]["test"]["accuracy"] == 0.5
+    assert found["字符 TF-IDF＋逻辑回归"]["test"]["accuracy"] == 1
 
 
 def test_paths():
@@ -195,7 +208,7 @@ def test_imdb(tmp_path):
         "负面",
         "正面",
     ]
-    assert parts.baselines()["TF-IDF＋逻辑回归"]["test"]["accuracy"] == 1
+    assert parts.baselines()["词元 TF-IDF＋逻辑回归"]["test"]["accuracy"] == 1
 
 
 def test_bad_imdb(tmp_path):
