@@ -29,14 +29,12 @@ def main(argv: list[str] | None = None) -> int:
 
     runtime.prepare("cpu")
 
-    from paddle_notes import fast_conv
     from paddle_notes.engine.checkpoint import load_weights, read_description
     from paddle_notes.engine.export import export
 
     options, info = read_description(args.weights)
     model = models.build(**options)
     load_weights(model, args.weights)
-    fast_conv.slow_down(model)
     folder = args.out or Path(args.weights).parent / "export"
     for name, difference in export(model, options, info, folder, args.onnx).items():
         print(f"{folder / name}：与网络的输出相差 {difference:.1g} 倍")

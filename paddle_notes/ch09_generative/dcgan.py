@@ -96,10 +96,13 @@ class Discriminator(nn.Layer):
             # 用它来归一化，判别器会把两批全判成一边
             norm = nn.BatchNorm2D(next_width, use_global_stats=False)
             layers += [downsample(width, next_width), norm, nn.LeakyReLU(0.2)]
-        self.layers = nn.Sequential(*layers, nn.Flatten(), nn.Linear(widths[-1] * 16, 1))
+        self.layers = nn.Sequential(*layers)
+        self.classifier = nn.Linear(widths[-1] * 16, 1)
 
     def forward(self, images: Tensor) -> Tensor:
-        return self.layers(images).squeeze(-1)  # (N, 2ⁿ⁻¹·w, 4, 4) → (N, 1) → (N,)
+        x = self.layers(images)  # (N, 2ⁿ⁻¹·w, 4, 4)
+        x = x.reshape([len(x), -1])  # nn.Flatten 没有二阶导数，做不了梯度惩罚
+        return self.classifier(x).squeeze(-1)  # (N, 1) → (N,)
 
 
 def downsample(in_channels: int, out_channels: int, bias: bool = False) -> nn.Conv2D:

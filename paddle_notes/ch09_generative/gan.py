@@ -60,7 +60,6 @@ class Discriminator(nn.Layer):
     def __init__(self, in_channels: int, image_size: int, hidden_size: int, dropout: float):
         super().__init__()
         self.layers = nn.Sequential(
-            nn.Flatten(),  # (N, C·s·s)
             nn.Linear(in_channels * image_size**2, 2 * hidden_size),
             nn.LeakyReLU(0.2),
             nn.Dropout(dropout),
@@ -71,7 +70,8 @@ class Discriminator(nn.Layer):
         )
 
     def forward(self, images: Tensor) -> Tensor:
-        return self.layers(images).squeeze(-1)  # (N, 1) → (N,)
+        x = images.reshape([len(images), -1])  # (N, C·s·s)；nn.Flatten 没有二阶导数，做不了梯度惩罚
+        return self.layers(x).squeeze(-1)  # (N, 1) → (N,)
 
 
 class GAN(AveragedGenerator):

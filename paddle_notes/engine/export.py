@@ -10,6 +10,7 @@
 from __future__ import annotations
 
 import importlib.util
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -95,8 +96,21 @@ def save_onnx(folder: Path) -> Path:
     command = [sys.executable, "-c", CONVERT, *map(str, (graph, parameters, file)), str(OPSET)]
     done = subprocess.run(command, capture_output=True, text=True, errors="replace")
     if done.returncode or not file.exists():
-        raise UserError(f"paddle2onnx 转换不了这个网络：它有 ONNX 没有的运算。Paddle 的图已写好：{graph}")
+        raise UserError(
+            f"paddle2onnx 转换不了这个网络：{explain_conversion(done.stderr + done.stdout)}。Paddle 的图已写好：{graph}"
+        )
     return file
+
+
+def explain_conversion(output: str) -> str:
+    """由 paddle2onnx 打印的内容说出它为什么没有转成：它自己的话，认得的再加上做法。"""
+    errors = re.findall(r"^.*(?:\[ERROR\]|Error: |Error\b.*:).*$", output, re.MULTILINE)
+    said = errors[-1].strip()[:300] if errors else "它没有说明原因就退出了"
+    if "unsupported operators" in output:
+        return f"它有 paddle2onnx 不支持的运算（{said}）"
+    if "DLL load failed" in output:  # Windows 上 2.x 与 paddle 3.x 的一些版本配不上，见 docs_zh/export.md
+        return f"paddle2onnx 与这个版本的 paddle 配不上（{said}）；请换一对版本，或在 Linux 上转换"
+    return said
 
 
 def run_graph(folder: Path, arrays: list[np.ndarray]) -> np.ndarray:

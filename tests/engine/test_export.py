@@ -10,10 +10,18 @@ import paddle
 import pytest
 import yaml
 
-from paddle_notes import fast_conv, models
+from paddle_notes import models
 from paddle_notes.engine import export as module
 from paddle_notes.engine.checkpoint import save_checkpoint
-from paddle_notes.engine.export import Input, example, export, largest_difference, run_graph, signature
+from paddle_notes.engine.export import (
+    Input,
+    example,
+    explain_conversion,
+    export,
+    largest_difference,
+    run_graph,
+    signature,
+)
 from paddle_notes.errors import UserError
 from paddle_notes.runtime import seed_everything
 
@@ -45,7 +53,6 @@ def build(name: str):
     options, info = NETWORKS[name]
     seed_everything(0)
     model = models.build(name, **options)
-    fast_conv.slow_down(model)
     return model, {"name": name, **options}, info
 
 
@@ -92,14 +99,23 @@ def test_a_wrong_graph_is_noticed():
             largest_difference([right], [wrong])
 
 
-def test_slow_down_undoes_speed_up():
-    model = models.build("lenet")
-    x = paddle.randn([2, 1, 28, 28])
-    fast = model(x).numpy()
-    assert "forward" in vars(model.features[0])
-    fast_conv.slow_down(model)
-    assert "forward" not in vars(model.features[0])
-    np.testing.assert_allclose(model(x).numpy(), fast, rtol=1e-4, atol=1e-6)
+CONVERSIONS = {
+    "[Paddle2ONNX] Start\n[ERROR][Paddle2ONNX] Due to the unsupported operators, the conversion is aborted.\nC++": (
+        "它有 paddle2onnx 不支持的运算（[ERROR][Paddle2ONNX] Due to the unsupported operators, "
+        "the conversion is aborted.）"
+    ),
+    "Traceback\n  import c_p2o\nImportError: DLL load failed while importing x: 找不到指定的程序。\n": (
+        "paddle2onnx 与这个版本的 paddle 配不上（ImportError: DLL load failed while importing x: 找不到指定的程序。）"
+        "；请换一对版本，或在 Linux 上转换"
+    ),
+    "Traceback\nRuntimeError: opset 17 is too high\n": "RuntimeError: opset 17 is too high",
+    "": "它没有说明原因就退出了",
+}
+
+
+@pytest.mark.parametrize("output", CONVERSIONS)
+def test_the_converter_speaks_for_itself(output):
+    assert explain_conversion(output) == CONVERSIONS[output]
 
 
 # ---------------------------------------------------------------- 工具与 ONNX
