@@ -65,23 +65,23 @@ class AugmentConfig(Section):
 
     shift: int = Field(0, ge=0, description="上下左右随机平移至多几个像素，空出来的地方补 0")
     flip: bool = Field(False, description="是否以 1/2 的概率左右翻转；数字与文字不应翻转")
-
-
-class ImageData(Section):
-    """图像分类的数据。"""
-
-    name: Literal["mnist5k", "mnist", "fashion_mnist", "cifar10", "flowers102", "folder"] = Field(
-        description="数据集的名字"
+    color_jitter: float = Field(
+        0.0, ge=0, le=1, description="颜色抖动 s：亮度、对比度、饱和度各乘以 1 − s 与 1 + s 之间的随机数；用于彩色图"
     )
-    path: str | None = Field(None, description="数据所在的文件或文件夹；自带的数据集不需要")
+    lighting: float = Field(
+        0.0, ge=0, description="PCA 光照：沿颜色的主成分加随机量，这是标准差，AlexNet 为 0.1；用于彩色图"
+    )
+
+
+class LabelledImages(Section):
+    """各种图像分类数据共有的设置。"""
+
+    name: str = Field(description="数据集的名字")
     image_size: int | None = Field(
         None, gt=0, description="把图像缩放到这个边长（像素）；不写则用数据原来的大小，大小不一的用 224"
     )
     load_size: int | None = Field(
         None, gt=0, description="先缩放到这个边长，再裁剪出 image_size：训练随机裁，验证取正中；不写则不裁剪"
-    )
-    valid_fraction: float = Field(
-        0.1, gt=0, lt=0.7, description="每类随机取多少作验证；数据自带验证部分的（如 flowers102）不用它"
     )
     batch_size: int = Field(64, gt=0, description="一批的样本数")
     augment: AugmentConfig = Field(AugmentConfig(), description="训练时的图像增广")
@@ -89,6 +89,30 @@ class ImageData(Section):
     shuffle_labels: bool = Field(
         False, description="是否打乱训练标签：网络没有可学的规律，用来检查别处是否泄漏"
     )
+
+
+class ImageData(LabelledImages):
+    """图像分类的数据。"""
+
+    name: Literal["mnist5k", "mnist", "fashion_mnist", "cifar10", "flowers102", "folder"] = Field(
+        description="数据集的名字"
+    )
+    path: str | None = Field(None, description="数据所在的文件或文件夹；自带的数据集不需要")
+    valid_fraction: float = Field(
+        0.1, gt=0, lt=0.7, description="每类随机取多少作验证；数据自带验证部分的（如 flowers102）不用它"
+    )
+
+
+class SceneData(LabelledImages):
+    """手写数字的场景：由代码造出的彩色图像，视觉的四种困难各有一个旋钮。"""
+
+    name: Literal["digit_scenes"] = Field(description="数据集的名字")
+    num_train: int = Field(12000, gt=0, description="训练图像的张数")
+    viewpoint: float = Field(0.6, ge=0, le=1, description="视角：移动、转动、缩放的幅度，0 是没有，1 是最难")
+    light: float = Field(0.6, ge=0, le=1, description="光照：亮度、对比度、光的颜色与方向，同上")
+    deformation: float = Field(0.6, ge=0, le=1, description="形变：笔画弯曲的幅度，同上")
+    occlusion: float = Field(0.6, ge=0, le=1, description="遮挡：挡住数字的板有多大，同上")
+    background: float = Field(0.6, ge=0, le=1, description="背景杂乱：颜色、纹理与别的数字的碎块，同上")
 
 
 class TableData(Section):
@@ -296,6 +320,7 @@ def _one_of(what: str, *sections: type[Section], default: str | None = None) -> 
 
 DATA_SECTIONS = (
     ImageData,
+    SceneData,
     TableData,
     SeriesData,
     TextData,

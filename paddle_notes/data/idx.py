@@ -1,7 +1,7 @@
 """IDX 格式的数据集：MNIST 与 Fashion-MNIST。
 
 ``data.path`` 是装着四个文件的文件夹（.gz 或已解压）；不写时由 paddle 下载并校验 md5，
-存在 ~/.cache/paddle/dataset/ 里。
+存在 ~/.cache/paddle/dataset/ 里。Fashion-MNIST 在 Debian 与 Ubuntu 上装了 dataset-fashion-mnist 就不必下载。
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ from paddle_notes.errors import UserError
 # 全部 60,000 张训练图像的像素均值与标准差
 MNIST_MEAN, MNIST_STD = (0.1307,), (0.3081,)
 FASHION_MEAN, FASHION_STD = (0.2860,), (0.3530,)
+FASHION_FOLDER = Path("/usr/share/datasets/fashion-mnist")  # Debian 的 dataset-fashion-mnist 装在这里
 FASHION_CLASSES = ("T 恤", "裤子", "套头衫", "连衣裙", "外套", "凉鞋", "衬衫", "运动鞋", "包", "短靴")
 
 
@@ -45,9 +46,17 @@ def read_idx(file: Path) -> np.ndarray:
     return values.reshape(shape)
 
 
-def _find(folder: Path, name: str) -> Path:
-    zipped = folder / f"{name}.gz"
-    return zipped if zipped.exists() else folder / name
+def _find(folder: Path, prefix: str) -> tuple[Path, Path]:
+    """文件夹里 ``prefix`` 那一份的图像与标签两个文件，有 .gz 时取它。"""
+    names = f"{prefix}-images-idx3-ubyte", f"{prefix}-labels-idx1-ubyte"
+    zipped = [folder / f"{name}.gz" for name in names]
+    images, labels = (file if file.exists() else file.with_suffix("") for file in zipped)
+    return images, labels
+
+
+def _is_complete(folder: Path) -> bool:
+    """四个文件是否齐全。"""
+    return all(file.exists() for prefix in ("train", "t10k") for file in _find(folder, prefix))
 
 
 def _load(config, dataset: str, classes: tuple[str, ...], mean, std) -> tuple[ImageSet, ImageSet, ImageSet]:
@@ -58,8 +67,7 @@ def _load(config, dataset: str, classes: tuple[str, ...], mean, std) -> tuple[Im
             source = downloaded(dataset, mode=mode)
             image_file, label_file = Path(source.image_path), Path(source.label_path)
         else:
-            image_file = _find(Path(config.path), f"{prefix}-images-idx3-ubyte")
-            label_file = _find(Path(config.path), f"{prefix}-labels-idx1-ubyte")
+            image_file, label_file = _find(Path(config.path), prefix)
         images, labels = read_idx(image_file), read_idx(label_file).astype("int64")
         if images.ndim != 3 or labels.ndim != 1 or len(images) != len(labels):
             raise UserError(f"{image_file} 与 {label_file} 对不上：{images.shape} 与 {labels.shape}")
@@ -79,5 +87,10 @@ def load_mnist(config) -> tuple[ImageSet, ImageSet, ImageSet]:
 
 
 def load_fashion_mnist(config) -> tuple[ImageSet, ImageSet, ImageSet]:
-    """Fashion-MNIST：60,000 张训练图像分出一成作验证，官方的 10,000 张作测试。"""
+    """Fashion-MNIST：60,000 张训练图像分出一成作验证，官方的 10,000 张作测试。
+
+    没有写 ``data.path`` 而系统里装了 Debian 的 dataset-fashion-mnist 时，读它装好的文件，不下载。
+    """
+    if config.path is None and _is_complete(FASHION_FOLDER):
+        config = config.model_copy(update={"path": str(FASHION_FOLDER)})
     return _load(config, "FashionMNIST", FASHION_CLASSES, FASHION_MEAN, FASHION_STD)

@@ -5,10 +5,20 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from paddle_notes.ch04_convolution import augmentation
 from paddle_notes.data import FirstBatches, build_data
-from paddle_notes.data.augment import center_crop, crop_images, flip_images, shift_images
+from paddle_notes.data.augment import (
+    center_crop,
+    color_components,
+    crop_images,
+    flip_images,
+    jitter_colors,
+    light_colors,
+    shift_images,
+)
 from paddle_notes.data.batches import ImageBatches
 from paddle_notes.data.images import ImageSet, Preprocess
+from paddle_notes.errors import UserError
 
 
 @pytest.fixture
@@ -171,6 +181,110 @@ def test_half_are_flipped(dataset):
             flips.append(np.array_equal(image, plain[label][:, :, ::-1]))
             assert flips[-1] or np.array_equal(image, plain[label])
     assert abs(np.mean(flips) - 0.5) < 4 * 0.5 / len(flips) ** 0.5
+
+
+# ---------------------------------------------------------------- 颜色
+
+
+@pytest.fixture
+def colorful() -> ImageSet:
+    """21 张 3 通道的 6×6 图像，三个通道相关，像真的照片。"""
+    generator = np.random.default_rng(0)
+    light = generator.integers(40, 200, (21, 1, 6, 6))
+    images = (light + generator.integers(-40, 41, (21, 3, 6, 6))).astype("uint8")
+    preprocess = Preprocess(3, 6, (0.5,) * 3, (0.25,) * 3, load_size=6)
+    return ImageSet(images, np.arange(21), tuple("abc"), preprocess)
+
+
+def test_color_jitter_equals_chapter_4(colorful):
+    expected = augmentation.color_jitter(colorful.images / 255, 0.4, np.random.default_rng(3))
+    generator = np.random.default_rng(3)
+    factors = np.stack([generator.uniform(0.6, 1.4, 21) for _ in range(3)], axis=1)
+    found = jitter_colors(colorful.images, factors)
+    assert found.dtype == np.float32
+    assert np.allclose(found / 255, expected, rtol=0, atol=1e-6)
+    assert np.array_equal(jitter_colors(colorful.images, np.ones((21, 3))).round(), colorful.images)
+
+
+def test_lighting_equals_chapter_4(colorful):
+    pixels = colorful.images / 255
+    values, vectors = augmentation.color_components(pixels)
+    found_values, found_vectors = color_components(colorful.images)
+    assert np.allclose(found_values, values, rtol=1e-9)
+    assert np.allclose(np.abs(found_vectors), np.abs(vectors), atol=1e-9)  # 特征向量的正负号是任意的
+    assert (found_vectors.max(0) > -found_vectors.min(0)).all()
+    expected = augmentation.pca_lighting(pixels, values, vectors, np.random.default_rng(3), std=2.0)
+    alphas = np.random.default_rng(3).normal(0, 2.0, (21, 3))
+    found = light_colors(colorful.images, alphas, (values, vectors))
+    assert found.dtype == np.float32
+    assert np.allclose(found / 255, expected, rtol=0, atol=1e-6)
+    assert np.abs(found - colorful.images).mean() > 1
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"color_jitter": 0.4},
+        {"lighting": 1.0},
+        {"color_jitter": 0.4, "lighting": 1.0, "shift": 2, "flip": True},
+    ],
+)
+def test_colours_follow_the_sample_not_its_place(colorful, options):
+    """换一种批大小，每个样本的颜色不变；换一轮或换一个种子就变；验证不改颜色。"""
+
+    def images(batch_size: int = 4, seed: int = 1, epoch: int = 6):
+        return by_label(ImageBatches(colorful, batch_size, training=True, seed=seed, **options), epoch)
+
+    def close(first: dict, second: dict) -> bool:
+        return all(np.allclose(first[label], second[label], atol=1e-5) for label in range(21))
+
+    assert close(images(), images(batch_size=21))
+    assert not close(images(), images(epoch=7))
+    assert not close(images(), images(seed=2))
+    plain = by_label(ImageBatches(colorful, 4, **options))
+    assert np.array_equal(plain[3], colorful.preprocess.normalize(colorful.images)[3])
+
+
+def test_colours_leave_the_places_alone(colorful):
+    """颜色的随机量另有来源：加上颜色的增广，平移与翻转还是原来的。"""
+
+    def edges(**options) -> dict[int, np.ndarray]:
+        """补上的黑边在哪里：平移得出，颜色改不了它（黑乘以系数还是黑，灰度的均值不动它）。"""
+        batches = ImageBatches(colorful, 21, training=True, seed=1, shift=2, flip=True, **options)
+        return by_label(batches)
+
+    plain, jittered = edges(), edges(color_jitter=0.01)
+    for label in range(21):
+        assert np.abs(plain[label] - jittered[label]).max() < 0.3
+        assert not np.array_equal(plain[label], jittered[label])
+
+
+def test_strength_of_the_colours(colorful):
+    """系数均匀地取自 [1 − s, 1 + s]，α 的标准差就是 lighting。"""
+    images = np.repeat(colorful.images, 100, axis=0)
+    dataset = ImageSet(images, np.arange(2100), (), colorful.preprocess)
+    draws = ImageBatches(dataset, 1, training=True, color_jitter=0.3, lighting=0.1).color_draws(0)
+    factors, alphas = draws[:, :3], draws[:, 3:]
+    assert 0.7 <= factors.min() < 0.701 and 1.299 < factors.max() < 1.3
+    assert np.abs(factors.std(0) - 0.3 / 3**0.5).max() < 0.01
+    assert np.abs(alphas.std(0) - 0.1).max() < 0.01 and np.abs(alphas.mean(0)).max() < 0.01
+
+
+def test_components_come_from_the_training_images(colorful):
+    batches = ImageBatches(colorful, 4, training=True, lighting=0.1)
+    values, vectors = color_components(colorful.images)
+    assert np.array_equal(batches.components[0], values) and np.array_equal(batches.components[1], vectors)
+    many = ImageSet(
+        np.repeat(colorful.images, 100, axis=0), np.arange(2100), (), colorful.preprocess
+    )  # 多于 1,000 张时均匀地取
+    sampled, _ = ImageBatches(many, 4, training=True, lighting=0.1).components
+    assert np.allclose(sampled, values, rtol=0.05)
+
+
+@pytest.mark.parametrize("option", ["color_jitter", "lighting"])
+def test_colours_need_a_colour_image(dataset, option):
+    with pytest.raises(UserError, match="只用于彩色图"):
+        ImageBatches(dataset, 4, training=True, **{option: 0.1})
 
 
 def test_evaluation_takes_the_centre():

@@ -12,13 +12,14 @@ import pickle
 import struct
 import tarfile
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 from PIL import Image
 
-from paddle_notes.config import parse_config
-from paddle_notes.data import build_data
+from paddle_notes.config import ImageData, parse_config
+from paddle_notes.data import build_data, idx
 from paddle_notes.errors import UserError
 
 REAL = Path(os.environ.get("PADDLE_NOTES_TEST_DATA", "没有设"))
@@ -62,6 +63,36 @@ def test_idx(idx_folder, name):
     assert test.dataset.labels.tolist() == [0, 1, 2, 3, 4, 5]
     assert sorted(train.dataset.labels) == sorted(valid.dataset.labels) == list(range(10))
     assert train.info()["facts"]["num_classes"] == 10
+
+
+def test_fashion_mnist_installed_by_debian(idx_folder, monkeypatch):
+    """不写 data.path：装了 Debian 的包就读它；四个文件不齐、或是 MNIST，才去下载。"""
+    downloads = []
+
+    def downloaded(name, mode):
+        downloads.append(name)
+        image_file, label_file = idx._find(idx_folder, {"train": "train", "test": "t10k"}[mode])
+        return SimpleNamespace(image_path=image_file, label_path=label_file)
+
+    monkeypatch.setattr(idx, "downloaded", downloaded)
+    monkeypatch.setattr(idx, "FASHION_FOLDER", idx_folder)
+    given = read("fashion_mnist", idx_folder)
+    found = build_data(ImageData(name="fashion_mnist"), seed=0)
+    assert not downloads
+    for first, second in zip(given, found):
+        assert np.array_equal(first.dataset.images, second.dataset.images)
+    build_data(ImageData(name="mnist"), seed=0)
+    assert downloads == ["MNIST"] * 2
+    monkeypatch.setattr(idx, "FASHION_FOLDER", idx_folder / "没有")
+    build_data(ImageData(name="fashion_mnist"), seed=0)
+    assert downloads == ["MNIST"] * 2 + ["FashionMNIST"] * 2
+
+
+@pytest.mark.parametrize("missing", ["train-images*", "train-labels*", "t10k-images*", "t10k-labels*"])
+def test_incomplete_folder_is_not_taken(idx_folder, missing):
+    assert idx._is_complete(idx_folder)
+    next(idx_folder.glob(missing)).unlink()
+    assert not idx._is_complete(idx_folder)
 
 
 def test_idx_truncated(idx_folder):
