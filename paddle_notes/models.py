@@ -61,6 +61,8 @@ MODELS: dict[str, str] = {
     "text_cnn": "paddle_notes.ch07_recurrent.text_cnn:TextCNN",
     "char_lstm": "paddle_notes.ch07_recurrent.char_lm:CharLSTM",
     "caption_net": "paddle_notes.ch07_recurrent.caption:CaptionNet",
+    "word2vec": "paddle_notes.ch08_word_vectors.word2vec_layer:word2vec",
+    "neural_lm": "paddle_notes.ch08_word_vectors.neural_lm:NeuralLM",
     "transformer": "paddle_notes.ch10_transformer.transformer:Transformer",
     "gpt": "paddle_notes.ch10_transformer.gpt:GPT",
     "gan": "paddle_notes.ch09_generative.gan:GAN",

@@ -101,20 +101,31 @@ class NeuralLM(nn.Layer):
         context_size: 看前面几个词，n − 1。
         embedding_dim: 词向量的维数 D。
         hidden_size: 隐藏层的单元数 M。
+        dropout: 隐藏层之后的丢弃概率；论文用的是权重衰减。
     """
 
     def __init__(
-        self, vocab_size: int, context_size: int = 4, embedding_dim: int = 32, hidden_size: int = 128
+        self,
+        vocab_size: int,
+        context_size: int = 4,
+        embedding_dim: int = 32,
+        hidden_size: int = 128,
+        dropout: float = 0.0,
     ):
         super().__init__()
         self.embedding = nn.Embedding(
             vocab_size, embedding_dim, weight_attr=nn.initializer.Normal(std=embedding_dim**-0.5)
         )
         self.hidden = nn.Linear(context_size * embedding_dim, hidden_size)
+        self.dropout = nn.Dropout(dropout)
         self.output = nn.Linear(hidden_size, vocab_size)
 
-    def forward(self, contexts: Tensor) -> Tensor:
+    def forward(self, contexts: Tensor, words: Tensor | None = None) -> Tensor:
+        """给出 ``words`` (S,) 时只算这几个词的 logits，(N, S)：训练时不必碰到整个词表。"""
         x = self.embedding(contexts)  # (N, c, D)
         x = x.flatten(1)  # (N, c·D)
-        x = F.tanh(self.hidden(x))  # (N, M)
-        return self.output(x)  # (N, V)
+        x = self.dropout(F.tanh(self.hidden(x)))  # (N, M)
+        if words is None:
+            return self.output(x)  # (N, V)
+        weight = self.output.weight.index_select(words, axis=1)  # (M, S)
+        return x @ weight + self.output.bias[words]  # (N, S)

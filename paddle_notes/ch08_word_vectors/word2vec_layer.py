@@ -1,4 +1,4 @@
-"""word2vec 写成 Paddle 的层：公式与 :mod:`.word2vec` 相同，梯度由自动求导给出。"""
+"""word2vec 写成 Paddle 的层：公式与论文见 :mod:`.word2vec`，梯度由自动求导给出。"""
 
 from __future__ import annotations
 
@@ -86,3 +86,16 @@ class Word2Vec(nn.Layer):
     def forward(self, centres: Tensor, contexts: Tensor, negatives: Tensor | None = None) -> Tensor:
         """一批例子的平均损失。"""
         return self.losses(centres, contexts, negatives).mean()
+
+
+def word2vec(
+    vocab_size: int, architecture: Architecture = "skip_gram", embedding_dim: int = 100
+) -> Word2Vec:
+    """负采样的 word2vec，configs/word2vec.yml 训练的网络；``vocab_size``、``architecture`` 随数据而定。
+
+    参数：
+        vocab_size: 词表大小 V。
+        architecture: ``skip_gram`` 或 ``cbow``。
+        embedding_dim: 词向量的维数 D。
+    """
+    return Word2Vec(vocab_size, embedding_dim, architecture)

@@ -28,6 +28,7 @@ DATASETS: dict[str, str] = {
     "cifar10": "paddle_notes.data.cifar10:load",
     "flowers102": "paddle_notes.data.flowers102:load",
     "folder": "paddle_notes.data.folder:load",
+    "digit_scenes": "paddle_notes.data.digit_scenes:load",
     "synthetic_linear": "paddle_notes.data.tables:load_synthetic",
     "house_price": "paddle_notes.data.tables:load_house_price",
     "sunspots": "paddle_notes.data.series:load_sunspots",
@@ -40,6 +41,8 @@ DATASETS: dict[str, str] = {
     "text": "paddle_notes.data.language:load_text",
     "verse": "paddle_notes.data.language:load_verse",
     "caption_digits": "paddle_notes.data.captions:load",
+    "word_pairs": "paddle_notes.data.words:load_pairs",
+    "word_windows": "paddle_notes.data.words:load_windows",
     "chinese_dates": "paddle_notes.data.pairs:load_dates",
     "pairs": "paddle_notes.data.pairs:load_pairs",
 }
