@@ -169,11 +169,10 @@ def commands(page: Path) -> list[list[str]]:
     for _, language, body in FENCE.findall(text):
         if language in SHELLS:
             lines += body.replace("\\\n", " ").splitlines()
-    lines += [code for _, code in INLINE_CODE.findall(FENCE.sub("", text))]
+    inline = [code for _, code in INLINE_CODE.findall(FENCE.sub("", text))]
+    lines += [code for code in inline if re.search(r"\bpython (tools/|-m paddle_notes)|\bvisualdl -", code)]
     found = []
     for line in lines:
-        if not re.search(r"\bpython tools/|\bvisualdl -", line):
-            continue
         words: list[str] = []
         for word in [*shlex.split(line, comments=True), "&&"]:
             if word in ("&&", "||", "|", ";", "&"):

@@ -146,7 +146,7 @@ def main(argv: list[str] | None = None) -> int:
     for name in args.names:
         if name not in configs | OTHERS.keys():
             raise UserError(f"没有配置 configs/{name}.yml；{suggestion(name, configs | OTHERS.keys())}")
-        if name in configs:
+        if name not in OTHERS:
             load(name, args.override)  # 先查错，再开始测
     results = []
     for name in args.names:

@@ -64,16 +64,20 @@ def config_table() -> None:
     kinds.update({section: "task" for section in TASK_SECTIONS})
     head = "\n| 键 | 类型 | 默认值 | 含义 |\n|---|---|---|---|"
     cog.outl(head)
-    keys = [(key, section, field) for key, section, field in all_keys() if not sections_in(field.annotation)]
-    for key, section, field in keys:
-        if section not in kinds:
+
+    def rows(*where) -> list[tuple]:
+        return [
+            (key, owner, field) for key, owner, field in all_keys(*where) if not sections_in(field.annotation)
+        ]
+
+    for key, owner, field in rows():
+        if owner not in kinds:
             cog.outl(_config_row(key, field))
     for section in (*DATA_SECTIONS, *TASK_SECTIONS):
         title = section.__doc__.splitlines()[0].rstrip("。")
         cog.outl(f"\n### `{kinds[section]}`：{title}\n{head}")
-        for key, owner, field in keys:
-            if owner is section or (owner is AugmentConfig and section.__name__ == "ImageData"):
-                cog.outl(_config_row(key, field))
+        for key, _, field in rows(section, f"{kinds[section]}."):
+            cog.outl(_config_row(key, field))
     cog.outl()
 
 
