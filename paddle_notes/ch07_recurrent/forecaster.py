@@ -27,6 +27,9 @@ class Forecaster(nn.Layer):
         num_features: 每个时刻有几个特征。
         hidden_size: 隐状态的维数 H。
         num_layers: 循环网络的层数。
+        linear_skip: 是否另有一条直通：过去各个值的线性函数加到输出上。它就是自回归，循环网络只需学线性
+            函数说不清的那一部分；一开始直通的权重全是零。
+        window: 窗口的长度 T，只有直通要用。
     """
 
     def __init__(
@@ -35,11 +38,21 @@ class Forecaster(nn.Layer):
         num_features: int = 1,
         hidden_size: int = 32,
         num_layers: int = 1,
+        linear_skip: bool = False,
+        window: int | None = None,
     ):
         super().__init__()
+        if linear_skip and window is None:
+            raise ValueError("有直通时要知道窗口的长度；请给出 model.window")
         self.recurrent = LAYERS[cell](num_features, hidden_size, num_layers)
         self.output = nn.Linear(hidden_size, 1)
+        self.skip = None
+        if linear_skip:
+            self.skip = nn.Linear(window * num_features, 1, nn.initializer.Constant(0.0), bias_attr=False)
 
     def forward(self, x: Tensor) -> Tensor:
         y, _ = self.recurrent(x)  # (N, T, H)
-        return self.output(y[:, -1]).squeeze(1)  # (N,)
+        forecast = self.output(y[:, -1]).squeeze(1)  # (N,)
+        if self.skip is not None:
+            forecast = forecast + self.skip(x.flatten(1)).squeeze(1)
+        return forecast

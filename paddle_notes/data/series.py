@@ -67,7 +67,7 @@ class SeriesSet:
     def info(self) -> dict:
         return {
             "kind": "series",
-            "facts": {"num_features": 1},
+            "facts": {"num_features": 1, "window": self.window},
             "target_scale": self.std,
             "mean": self.mean,
             "window": self.window,

@@ -77,8 +77,17 @@ def test_tied_weights_are_one_matrix(tokens):
     x, _ = model.lstm(model.embedding(tokens), model.zero_state(3))
     expected = x.numpy() @ model.embedding.weight.numpy().T + model.bias.numpy()
     assert np.allclose(model(tokens)[0], expected, atol=1e-5)
-    with pytest.raises(ValueError, match=r"维数要相等，得到 8 与 12；请把 model.embedding_size"):
-        CharLSTM(V, 8, 12, tie_weights=True)
+
+
+def test_tied_weights_of_another_size_go_through_a_projection(tokens):
+    """E = 8，H = 12：隐状态先投影到 8 维，再与词嵌入相乘。"""
+    model = CharLSTM(V, 8, 12, dropout=0.0, tie_weights=True)
+    x, _ = model.lstm(model.embedding(tokens), model.zero_state(3))
+    x = x.numpy() @ model.projection.weight.numpy() + model.projection.bias.numpy()
+    expected = x @ model.embedding.weight.numpy().T + model.bias.numpy()
+    assert np.allclose(model(tokens)[0], expected, atol=1e-5)
+    count = sum(int(np.prod(p.shape)) for p in model.parameters())
+    assert count == V * 8 + 4 * 12 * (8 + 12 + 2) + (12 * 8 + 8) + V
 
 
 @pytest.mark.parametrize("temperature", [0, 0.7, 1.5])

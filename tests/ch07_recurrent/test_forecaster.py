@@ -29,6 +29,22 @@ def test_is_the_last_step_and_a_linear_layer(cell):
     assert np.allclose(model(x), expected, atol=1e-6)
 
 
+def test_linear_skip_adds_an_autoregression():
+    """直通是过去各值的线性函数，一开始什么也不加。"""
+    seed_everything(0)
+    model = Forecaster("gru", hidden_size=4, linear_skip=True, window=6)
+    x = paddle.randn([5, 6, 1])
+    y, _ = model.recurrent(x)
+    without = model.output(y[:, -1]).squeeze(1).numpy()
+    assert np.array_equal(model(x).numpy(), without)
+    weights = paddle.randn([6, 1])
+    model.skip.weight.set_value(weights)
+    expected = without + x.numpy()[:, :, 0] @ weights.numpy()[:, 0]
+    assert np.allclose(model(x), expected, atol=1e-6)
+    with pytest.raises(ValueError, match=r"请给出 model\.window"):
+        Forecaster("gru", linear_skip=True)
+
+
 def test_learns_a_sine():
     seed_everything(0)
     series = np.sin(np.arange(300) * 0.4).astype("float32")
