@@ -66,7 +66,7 @@ class AugmentConfig(Section):
     shift: int = Field(0, ge=0, description="上下左右随机平移至多几个像素，空出来的地方补 0")
     flip: bool = Field(False, description="是否以 1/2 的概率左右翻转；数字与文字不应翻转")
     color_jitter: float = Field(
-        0.0, ge=0, le=1, description="颜色抖动 s：亮度、对比度、饱和度各乘以 1 − s 与 1 + s 之间的随机数；用于彩色图"
+        0.0, ge=0, le=1, description="颜色抖动 s：亮度、对比度、饱和度各乘以 1 ± s 之间的随机数；用于彩色图"
     )
     lighting: float = Field(
         0.0, ge=0, description="PCA 光照：沿颜色的主成分加随机量，这是标准差，AlexNet 为 0.1；用于彩色图"

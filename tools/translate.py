@@ -5,8 +5,8 @@
     python tools/translate.py --weights output/transformer_dates/best --text 2024年六月六日 --attention a.png
     python tools/translate.py --weights output/transformer_en_zh/best --evaluate
 
---evaluate 在测试部分（--split valid 则是验证部分）算 BLEU、chrF 与全对的比例，与最近邻检索并列，另存为检查点旁
-边的 translation.json。一句有几个参考译文时，与每一个比。
+--evaluate 在测试部分（--split valid 则是验证部分）算 BLEU、chrF 与全对的比例，与最近邻检索并列，另存为
+检查点旁边的 translation.json。一句有几个参考译文时，与每一个比。
 """
 
 from __future__ import annotations

@@ -63,7 +63,8 @@ def require(classes: dict[str, list[Path]], count: int, root: Path, parts: str) 
     """每类至少 ``count`` 张，够分成 ``parts``。"""
     few = [name for name, files in classes.items() if len(files) < count]
     if few:
-        raise UserError(f"{root / few[0]} 里只有 {len(classes[few[0]])} 张图像，至少要 {count} 张：{parts}各一张")
+        found = len(classes[few[0]])
+        raise UserError(f"{root / few[0]} 里只有 {found} 张图像，至少要 {count} 张：{parts}各一张")
 
 
 def load(config) -> tuple[ImageSet, ImageSet, ImageSet | None]:

@@ -96,9 +96,8 @@ def save_onnx(folder: Path) -> Path:
     command = [sys.executable, "-c", CONVERT, *map(str, (graph, parameters, file)), str(OPSET)]
     done = subprocess.run(command, capture_output=True, text=True, errors="replace")
     if done.returncode or not file.exists():
-        raise UserError(
-            f"paddle2onnx 转换不了这个网络：{explain_conversion(done.stderr + done.stdout)}。Paddle 的图已写好：{graph}"
-        )
+        reason = explain_conversion(done.stderr + done.stdout)
+        raise UserError(f"paddle2onnx 转换不了这个网络：{reason}。Paddle 的图已写好：{graph}")
     return file
 
 

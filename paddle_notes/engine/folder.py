@@ -18,7 +18,8 @@ from paddle_notes.errors import UserError
 FILES = ["config.yml", "train.log", "metrics.jsonl", "curves.png"]
 FILES += [name + suffix for name in ("best", "last") for suffix in SUFFIXES]
 FILES += ["summary.json"]
-VDL, VDL_FILE, PICTURES = "vdl", "vdlrecords.train.log", "pictures"
+VDL = "vdl"
+VDL_FILE, PICTURES = "vdlrecords.train.log", "pictures"
 LATER = ["translation.json"]  # 训练之后的工具写在旁边的
 
 _STATUS = {

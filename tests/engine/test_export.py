@@ -100,13 +100,14 @@ def test_a_wrong_graph_is_noticed():
 
 
 CONVERSIONS = {
-    "[Paddle2ONNX] Start\n[ERROR][Paddle2ONNX] Due to the unsupported operators, the conversion is aborted.\nC++": (
+    "[Paddle2ONNX] Start\n"
+    "[ERROR][Paddle2ONNX] Due to the unsupported operators, the conversion is aborted.\nC++": (
         "它有 paddle2onnx 不支持的运算（[ERROR][Paddle2ONNX] Due to the unsupported operators, "
         "the conversion is aborted.）"
     ),
     "Traceback\n  import c_p2o\nImportError: DLL load failed while importing x: 找不到指定的程序。\n": (
-        "paddle2onnx 与这个版本的 paddle 配不上（ImportError: DLL load failed while importing x: 找不到指定的程序。）"
-        "；请换一对版本，或在 Linux 上转换"
+        "paddle2onnx 与这个版本的 paddle 配不上（ImportError: DLL load failed while importing x: "
+        "找不到指定的程序。）；请换一对版本，或在 Linux 上转换"
     ),
     "Traceback\nRuntimeError: opset 17 is too high\n": "RuntimeError: opset 17 is too high",
     "": "它没有说明原因就退出了",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 
 import numpy as np
@@ -173,7 +174,7 @@ def test_the_loss_averages_tokens_and_the_accuracy_averages_sentences(batches, t
     found = evaluate(model, task, Listed(*batches))
     costs = []
     for row in (row for _, sentences, _ in batches for row in sentences):
-        for before, after in zip(row, row[1:]):
+        for before, after in itertools.pairwise(row):
             if after:
                 z = model.table[before].astype("float64")
                 costs.append(np.log(np.exp(z).sum()) - z[after])
