@@ -61,6 +61,9 @@ OWN_FILES = {
 # 数据要下载的配置 -> 改用小文件
 LOCAL_DATA = {"configs/full/vgg16_cifar10.yml": "data.path=own/cifar.tar.gz"}
 
+# tools/word2vec.py 得到词向量的命令 -> 写到哪里
+WORD_VECTORS = {"train": "output/word2vec_numpy", "count": "output/word2vec_counts"}
+
 # 自己的测试会画出全部的图的各章：这里只看命令认不认得图的名字，画在命令说的地方
 DRAWN_BY = {
     "ch03_neural_networks": "test_ch03_figures.py",
@@ -109,10 +112,8 @@ def trains(words: list[str], folder: str) -> bool:
     """这条命令是不是从头训练，结果在 ``folder`` 里。"""
     if words[1] == "tools/train.py":
         return output_of(words) == folder and "--resume" not in words
-    return (
-        words[1:3] == ["tools/word2vec.py", "train"]
-        and (option(words, "--output") or "output/word2vec") == folder
-    )
+    made = WORD_VECTORS.get(words[2]) if words[1] == "tools/word2vec.py" else None
+    return made is not None and (option(words, "--output") or made) == folder
 
 
 # ---------------------------------------------------------------- 小的数据
@@ -221,8 +222,9 @@ class Runner:
         """命令用到的检查点与词向量，由页面里训练它的那一条得到。"""
         weights = option(words, "--weights")
         folder = str(Path(weights).parent.as_posix()) if weights else None
-        if words[1] == "tools/word2vec.py" and words[2] != "train":
-            folder = "output/word2vec"
+        if words[1] == "tools/word2vec.py" and words[2] not in WORD_VECTORS:
+            vectors = option(words, "--vectors")
+            folder = Path(vectors).parent.as_posix() if vectors else WORD_VECTORS["train"]
         if folder is not None:
             makers = [command for command in RUN if trains(command.split("\t"), folder)]
             assert makers, f"页面里没有训练出 {folder} 的命令"

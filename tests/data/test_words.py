@@ -5,6 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from paddle_notes.ch08_word_vectors import corpus as corpus_module
+from paddle_notes.ch08_word_vectors import word2vec
 from paddle_notes.config import WordPairData, WordWindowData
 from paddle_notes.data import build_data
 from paddle_notes.data.words import context_windows, keep_probability, noise_distribution
@@ -40,6 +42,19 @@ def test_windows_stay_inside_the_sentence():
         near = [j for j in row if j >= 0]
         assert i not in near and all(numbers[j] == numbers[i] and abs(j - i) <= 2 for j in near)
         assert near  # 半径至少是 1，每句都不止一个词
+
+
+def test_sampling_equals_that_of_the_chapter():
+    """数据里的公式与第 8 章讲的是同一个：同样的随机数，窗口、概率、反例的分布都相同。"""
+    numbers = np.sort(np.random.default_rng(1).integers(0, 9, 70))
+    ours, theirs = (
+        windows_of(numbers, 3, np.random.default_rng(5))
+        for windows_of in (context_windows, corpus_module.context_windows)
+    )
+    assert np.array_equal(ours, theirs)
+    counts = np.array([900, 90, 10, 1])
+    assert keep_probability(counts, 0.01) == pytest.approx(corpus_module.keep_probability(counts, 0.01))
+    assert noise_distribution(counts) == pytest.approx(word2vec.noise_distribution(counts))
 
 
 def test_sampling_formulas():
