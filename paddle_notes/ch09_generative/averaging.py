@@ -1,7 +1,8 @@
 """生成器参数的滑动平均：训练用的那一份一直在摆动，拿来生成的是它的平均。
 
-论文：Yazıcı 等, *The Unusual Effectiveness of Averaging in GAN Training*, 2018；
-Polyak 与 Juditsky, *Acceleration of Stochastic Approximation by Averaging*, 1992。
+论文：Yazıcı 等, *The Unusual Effectiveness of Averaging in GAN Training*, 2018，
+https://arxiv.org/abs/1806.04498；Polyak 与 Juditsky, *Acceleration of Stochastic Approximation by
+Averaging*, 1992。
 
 想法：对抗的两方互相追逐，不会停在一点上，某一步的生成器好不好，多少靠运气。把最近几百步的参数平均起来，
 摆动就抵消了，各轮的样本平稳得多，也更好。代价是多存一份参数，每步多做一次加权。

@@ -1,7 +1,8 @@
 """DCGAN：用卷积写的生成器与判别器。
 
 论文：Radford, Metz, Chintala,
-*Unsupervised Representation Learning with Deep Convolutional Generative Adversarial Networks*, 2015。
+*Unsupervised Representation Learning with Deep Convolutional Generative Adversarial Networks*, 2015，
+https://arxiv.org/abs/1511.06434。
 
 论文试出了一套训练得起来的做法，后来的网络大多沿用：
 
@@ -10,6 +11,10 @@
 - 除了开头的投影与末尾的输出，没有全连接层；
 - 生成器用 ReLU，输出用 tanh；判别器用 LeakyReLU(0.2)；
 - 权重取 N(0, 0.02²)；Adam，学习率 0.0002，β₁ = 0.5。
+
+与作者公开的代码（https://github.com/Newmu/dcgan_code）不同的地方：噪声取标准正态分布，那里在 −1 与 1 之间
+均匀取；不做批量归一化的层有偏置，那里没有；没有那里的 L2 惩罚（10⁻⁵）；判别器与生成器用同一批图像各更新一次，
+那里轮流用不同的批。
 
 边长 s = 4·2ⁿ，w 是 ``base_width``。论文的生成器是 s = 64（n = 4）、w = 128：
 
