@@ -118,7 +118,10 @@ class NeuralLM(nn.Layer):
         )
         self.hidden = nn.Linear(context_size * embedding_dim, hidden_size)
         self.dropout = nn.Dropout(dropout)
-        self.output = nn.Linear(hidden_size, vocab_size)
+        # 权重的大小只随输入的个数而定；nn.Linear 的默认值随输入与输出个数之和而定，V 很大时几乎是 0，学得慢
+        self.output = nn.Linear(
+            hidden_size, vocab_size, weight_attr=nn.initializer.Normal(std=hidden_size**-0.5)
+        )
 
     def forward(self, contexts: Tensor, words: Tensor | None = None) -> Tensor:
         """给出 ``words`` (S,) 时只算这几个词的 logits，(N, S)：训练时不必碰到整个词表。"""
