@@ -374,6 +374,9 @@ class TrainConfig(Section):
 
     epochs: int = Field(10, gt=0, description="把训练数据用几遍")
     log_interval: int = Field(20, gt=0, description="每隔多少步记录一次训练指标")
+    vectors: str | None = Field(
+        None, description="词嵌入的初值：lac（随 jieba 安装的单字向量）或 word2vec 格式的文本文件"
+    )
 
 
 class ExpectConfig(Section):

@@ -89,6 +89,92 @@ def _config_row(key: str, field) -> str:
     return f"| `{key}` | {_type_name(field.annotation)} | {default} | {field.description} |"
 
 
+def measured(*configs: str, metrics: tuple[str, ...], opponents: bool = False) -> None:
+    """由 docs_zh/results.json 写出几份配置的表：几个种子的均值（最小–最大），分钟取中位数。
+
+    ``opponents`` 为真时，各个对照排在前面；第一个指标看验证部分挑轮次。
+    """
+    import statistics
+
+    import cog
+
+    runs = _records("results.json")
+    by_config = {name: [run for run in runs if run["name"] == name] for name in configs}
+    cog.outl(
+        f"\n| 做法 | 参数 | {'、'.join(f'测试 {_METRICS[m][0]}' for m in metrics).replace('、', ' | ')} | 验证 | 种子 | 分钟 |"
+    )
+    cog.outl("|---|" + "---|" * (len(metrics) + 4))
+    if opponents:
+        for name, parts in by_config[configs[0]][0]["baselines"].items():
+            cells = [
+                _number([parts["test"][metric]], metric) if metric in parts["test"] else "—"
+                for metric in metrics
+            ]
+            cells.append(_number([parts["valid"][metrics[0]]], metrics[0]))
+            cog.outl(f"| {name} | — | {' | '.join(cells)} | — | — |")
+    for name, found in by_config.items():
+        if not found:
+            raise LookupError(f"docs_zh/results.json 里没有 {name}；请先训练它，再执行 tools/results.py")
+        cells = [f"[{name}](../{found[0]['config']})", f"{found[0]['trainable_parameters']:,}"]
+        cells += [_number([run["test"][metric] for run in found], metric) for metric in metrics]
+        cells.append(_number([run["best"]["value"] for run in found], found[0]["best"]["metric"]))
+        cells.append(str(len(found)))
+        cells.append(f"{statistics.median(run['wall_seconds'] for run in found) / 60:.1f}")
+        cog.outl(f"| {' | '.join(cells)} |")
+    cog.outl()
+
+
+def experiment_table(name: str, *columns: str) -> None:
+    """由 docs_zh/experiments/<实验>.json 写出一个实验的表：几个种子的均值（最小–最大）。"""
+    import cog
+
+    runs = _records(f"experiments/{name}.json")
+    cog.outl(
+        f"\n| 运行 | {' | '.join(_METRICS[column][0] for column in columns)} |\n|{'---|' * (len(columns) + 1)}"
+    )
+    for title in dict.fromkeys(run["run"] for run in runs):
+        found = [run for run in runs if run["run"] == title]
+        cells = [_number([run[column] for run in found], column) for column in columns]
+        cog.outl(f"| {title} | {' | '.join(cells)} |")
+    cog.outl()
+
+
+_METRICS = {  # 指标 -> (页面上的名字, 写法)
+    "accuracy": ("准确率", ".1%"),
+    "sentence_accuracy": ("整句全对", ".1%"),
+    "test": ("测试准确率", ".1%"),
+    "best": ("验证准确率，最好的一轮", ".1%"),
+    "eval/accuracy": ("验证准确率，最后一轮", ".1%"),
+    "train/accuracy": ("训练准确率", ".1%"),
+    "train/loss": ("最后的训练损失", ".3f"),
+    "eval/loss": ("最后的验证损失", ".3f"),
+    "loss": ("损失", ".3f"),
+    "rmse": ("均方根误差", ".4g"),
+    "bits_per_char": ("比特/字", ".3f"),
+    "perplexity": ("困惑度", ".1f"),
+    "frechet": ("Fréchet 距离", ".2f"),
+    "confidence": ("把握", ".3f"),
+    "trainable_parameters": ("参数", ",.0f"),
+    "minutes": ("分钟", ".1f"),
+}
+
+
+def _number(values: list[float | None], metric: str) -> str:
+    """几个种子的均值（最小–最大）；都相同或只有一个时就是它，没有数时是横线。"""
+    form = _METRICS[metric][1]
+    found = [value for value in values if value is not None]
+    if not found:
+        return "—"
+    mean, low, high = (format(value, form) for value in (sum(found) / len(found), min(found), max(found)))
+    return mean if low == high else f"{mean}（{low}–{high}）"
+
+
+def _records(file: str) -> list[dict]:
+    import json
+
+    return json.loads((ROOT / "docs_zh" / file).read_text(encoding="utf-8"))
+
+
 def model_table() -> None:
     """由各网络构造函数的签名写出“网络、选项与默认值”的表。"""
     import inspect
@@ -125,7 +211,7 @@ def main(argv: list[str] | None = None) -> int:
     from cogapp import Cog
 
     pages = [str(page) for page in [ROOT / "README.md", *sorted((ROOT / "docs_zh").rglob("*.md"))]]
-    prologue = "import sys; sys.path.insert(0, 'tools'); from docs import quote, config_table, model_table"
+    prologue = "import sys; sys.path.insert(0, 'tools'); from docs import *"
     mode = ["--check"] if args.check else ["-r"]
     status = Cog().main(["cog", *mode, "-e", "-n", "utf-8", "-p", prologue, *pages])
     return int(bool(status))

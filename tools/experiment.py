@@ -7,6 +7,7 @@
 实验是 configs/experiments/ 里的一份 YAML：一份基础配置，加上每次运行要改的几项；一次运行也可以有自己的
 基础配置 base。seeds 里有几个种子就各训练几次：表里是均值与最小、最大，相差不过这个范围的不能说谁更好。
 每次运行在 output/experiments/<实验>/<运行>/<种子>/ 里；做完的不会重做，改了设置请换 --out 或删去文件夹。
+图是 <实验>.png，各次运行的数记在 <实验>.json 里。
 有的实验故意让训练失败：失败的运行也在表里，写着原因。
 """
 
@@ -137,6 +138,16 @@ def cell(metric: str, values: list[float | None]) -> str:
     return mean if len(found) == 1 else f"{mean}（{min(found):,.4g}–{max(found):,.4g}）"
 
 
+def record(values: dict[str, list[dict]], summaries: dict[str, list[dict]], file: Path) -> None:
+    """把各次运行的数记成 JSON，一次运行一行：各页的表由 tools/docs.py 从它写出。"""
+    lines = []
+    for name, found in values.items():
+        for one, summary in zip(found, summaries[name]):
+            kept = {key: summary.get(key) for key in ("seed", "commit", "machine", "error")}
+            lines.append(json.dumps({"run": name, **kept, **one}, ensure_ascii=False))
+    file.write_text("[\n" + ",\n".join(lines) + "\n]\n", encoding="utf-8")
+
+
 def main(argv: list[str] | None = None) -> int:
     args = parse_args(argv)
     from paddle_notes.errors import UserError
@@ -172,6 +183,7 @@ def main(argv: list[str] | None = None) -> int:
         name: [values_of(*pair, columns) for pair in zip(summaries[name], folders[name])] for name in plans
     }
     picture = args.out / f"{Path(args.name).stem}.png"
+    record(values, summaries, picture.with_suffix(".json"))
     if experiment.plot == "bars":
         draw_bars(values, experiment.metrics, picture)
     else:
@@ -184,7 +196,7 @@ def main(argv: list[str] | None = None) -> int:
         cells = [cell(column, [one[column] for one in found]) for column in columns]
         errors = dict.fromkeys(summary["error"] for summary in summaries[name] if "error" in summary)
         print(f"| {name} | {' | '.join(cells)} | {'；'.join(errors)} |")
-    print(f"\n图：{picture}")
+    print(f"\n图：{picture}；各次运行的数：{picture.with_suffix('.json')}")
     print(f"看曲线：visualdl --logdir {cli.quote(str(root))} --language zh")
     return 0
 

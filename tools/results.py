@@ -1,9 +1,10 @@
 """由各次运行的 summary.json 写出结果表与气泡图；表里的数没有一个是手写的。
 
-    python tools/results.py                                  # 读 output/，写 docs_zh/results.md
+    python tools/results.py                                  # 读 output/，写 docs_zh/results.md 与 results.json
     python tools/results.py output other/output --out table.md
 
 只收录训练完的运行（不含试运行）。一行是一份配置：文件夹叫 <配置> 或 <配置>/<种子>，同一个种子取最近的一次。
+各次运行的数记在表旁边的 .json 里，各章的表由 tools/docs.py 从它写出；这一次没有重跑的，留着原来的记录。
 """
 
 from __future__ import annotations
@@ -37,8 +38,14 @@ def parse_args(argv: list[str] | None):
     return parser.parse_args(argv)
 
 
-def read_runs(folders: list[str]) -> list[list[dict]]:
-    """训练完的各次运行，一份配置一项，是各个种子的 summary.json 的内容，加上 folder、name 等。"""
+KEPT = (
+    *("model", "data", "facts", "trainable_parameters", "seed", "best", "test", "baselines", "epochs"),
+    *("wall_seconds", "samples_per_second", "commit", "machine", "environment"),
+)  # summary.json 里要记下的
+
+
+def read_runs(folders: list[str]) -> dict[str, dict[int, dict]]:
+    """训练完的各次运行：配置的名字 → 种子 → 要记下的数。"""
     from paddle_notes.errors import UserError
 
     runs: dict[str, dict[int, dict]] = {}
@@ -48,11 +55,31 @@ def read_runs(folders: list[str]) -> list[list[dict]]:
         if summary["status"] == "finished" and not summary["dry_run"] and "test" in summary:
             folder = file.parent
             name = folder.parent.name if folder.name.isdigit() else folder.name
-            extra = {"folder": folder, "name": name, "translation": read_translation(folder)}
-            runs.setdefault(name, {})[summary["seed"]] = {**summary, **extra, "config": config_name(name)}
+            known = runs.setdefault(name, {})
+            macs = next(iter(known.values()))["macs"] if known else count_run_macs(summary, folder)
+            known[summary["seed"]] = {
+                "name": name,
+                "config": config_name(name),
+                **{key: summary[key] for key in KEPT},
+                "last": summary["last"][summary["best"]["metric"]],
+                "macs": macs,
+                "translation": read_translation(folder),
+            }
     if not runs:
         raise UserError(f"{'、'.join(map(str, folders))} 里没有训练完的运行；请先用 tools/train.py 训练")
-    return [[seeds[seed] for seed in sorted(seeds)] for seeds in runs.values()]
+    return runs
+
+
+def merge(runs: dict[str, dict[int, dict]], records: Path) -> list[list[dict]]:
+    """与以前的记录合在一起，同一份配置、同一个种子取新的；写回 ``records``，返回一份配置一项。"""
+    old = json.loads(records.read_text(encoding="utf-8")) if records.exists() else []
+    for run in old:
+        runs.setdefault(run["name"], {}).setdefault(run["seed"], run)
+    merged = [[runs[name][seed] for seed in sorted(runs[name])] for name in sorted(runs)]
+    lines = [json.dumps(run, ensure_ascii=False) for seeds in merged for run in seeds]
+    records.parent.mkdir(parents=True, exist_ok=True)
+    records.write_text("[\n" + ",\n".join(lines) + "\n]\n", encoding="utf-8")  # 一次运行一行，看得出改了哪些
+    return merged
 
 
 def read_translation(folder: Path) -> dict | None:
@@ -69,7 +96,7 @@ def config_name(folder: str) -> str:
     return ""
 
 
-def count_run_macs(run: dict) -> int | None:
+def count_run_macs(summary: dict, folder: Path) -> int | None:
     """一张图的乘加次数；输入不是图像的网络与生成网络为 None。"""
     import paddle
 
@@ -77,10 +104,10 @@ def count_run_macs(run: dict) -> int | None:
     from paddle_notes.analysis.summary import layer_table
     from paddle_notes.config import load_config
 
-    facts = run["facts"]
+    facts = summary["facts"]
     if not {"in_channels", "image_size"} <= facts.keys() or "num_classes" not in facts:
         return None
-    config = load_config(run["folder"] / "config.yml")
+    config = load_config(folder / "config.yml")
     model = models.build(config.model.name, **config.model.options())
     if hasattr(model, "generator"):
         return None
@@ -124,7 +151,7 @@ def write_table(runs: list[list[dict]], metric: str) -> list[str]:
         cells.append(f"{run['trainable_parameters']:,}")
         cells.append(spread(column(seeds, tested)) if run["test"] else "—")
         cells.append(spread(column(seeds, lambda run: run["best"]["value"])))
-        cells.append(spread(column(seeds, lambda run: run["last"][metric])))
+        cells.append(spread(column(seeds, lambda run: run["last"])))
         cells += ["；".join(others) or "—", "、".join(str(run["seed"]) for run in seeds), str(run["epochs"])]
         cells.append(f"{statistics.median(column(seeds, lambda run: run['wall_seconds'])) / 60:.1f}")
         cells.append(f"{statistics.median(column(seeds, lambda run: run['samples_per_second'])):,.0f}")
@@ -165,9 +192,7 @@ def main(argv: list[str] | None = None) -> int:
 
     from paddle_notes.analysis.comparison import draw_bubbles
 
-    runs = read_runs(args.folders)
-    for seeds in runs:
-        seeds[0]["macs"] = count_run_macs(seeds[0])
+    runs = merge(read_runs(args.folders), args.out.with_suffix(".json"))
     lines = [
         "# 结果",
         "",

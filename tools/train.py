@@ -73,6 +73,12 @@ def main(argv: list[str] | None = None) -> int:
     info = data.train.info()
     model, options = models.build_from_config(config.model, info)
     config.model = ModelConfig(**options)
+    if config.train.vectors is not None and resume is None:
+        from paddle_notes.data.vectors import look_up
+
+        table, found = look_up(info.get("vocabulary", []), config.train.vectors)
+        models.start_embedding(model, table, found)
+        print(f"词嵌入的 {len(found):,} 行里有 {found.sum():,} 行由 {config.train.vectors} 的词向量开始")
     baselines = {} if args.dry_run else data.baselines()
     if args.dry_run:
         config.train.epochs = 1

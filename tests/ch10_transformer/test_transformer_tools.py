@@ -94,7 +94,9 @@ def test_pairs(tool, output, root, tmp_path):
     summary = json.loads((output / "summary.json").read_text(encoding="utf-8"))
     baseline = summary["baselines"]["最近邻检索"]
     assert set(baseline) == {"valid", "test"} and 0 < baseline["test"]["bleu"] < 100
-    shown = (f"{name} {baseline[part]['sentence_accuracy']:.4f}" for part, name in PARTS.items())
+    shown = (
+        f"{name} sentence_accuracy {baseline[part]['sentence_accuracy']:.4f}" for part, name in PARTS.items()
+    )
     assert f"对照：最近邻检索，{'，'.join(shown)}" in result.out
 
     result = tool("translate", "--weights", output / "best", "--evaluate", "--beam", "1", "--json")
