@@ -89,37 +89,39 @@ def _config_row(key: str, field) -> str:
     return f"| `{key}` | {_type_name(field.annotation)} | {default} | {field.description} |"
 
 
-def measured(*configs: str, metrics: tuple[str, ...], opponents: bool = False) -> None:
-    """由 docs_zh/results.json 写出几份配置的表：几个种子的均值（最小–最大），分钟取中位数。
+def measured(rows: dict[str, str], *metrics: str, opponents: bool = False) -> None:
+    """由 docs_zh/results.json 写出几份配置的表，``rows`` 是一行的名字 -> 配置的名字。
 
-    ``opponents`` 为真时，各个对照排在前面；第一个指标看验证部分挑轮次。
+    写几个种子在测试部分的均值（最小–最大），以及验证部分上挑轮次的那个指标；分钟取中位数。
+    ``opponents`` 为真时，各个对照排在前面。
     """
     import statistics
 
     import cog
 
-    runs = _records("results.json")
-    by_config = {name: [run for run in runs if run["name"] == name] for name in configs}
-    cog.outl(
-        f"\n| 做法 | 参数 | {'、'.join(f'测试 {_METRICS[m][0]}' for m in metrics).replace('、', ' | ')} | 验证 | 种子 | 分钟 |"
-    )
-    cog.outl("|---|" + "---|" * (len(metrics) + 4))
-    if opponents:
-        for name, parts in by_config[configs[0]][0]["baselines"].items():
-            cells = [
-                _number([parts["test"][metric]], metric) if metric in parts["test"] else "—"
-                for metric in metrics
-            ]
-            cells.append(_number([parts["valid"][metrics[0]]], metrics[0]))
-            cog.outl(f"| {name} | — | {' | '.join(cells)} | — | — |")
-    for name, found in by_config.items():
-        if not found:
-            raise LookupError(f"docs_zh/results.json 里没有 {name}；请先训练它，再执行 tools/results.py")
-        cells = [f"[{name}](../{found[0]['config']})", f"{found[0]['trainable_parameters']:,}"]
-        cells += [_number([run["test"][metric] for run in found], metric) for metric in metrics]
-        cells.append(_number([run["best"]["value"] for run in found], found[0]["best"]["metric"]))
-        cells.append(str(len(found)))
-        cells.append(f"{statistics.median(run['wall_seconds'] for run in found) / 60:.1f}")
+    known: dict[str, list[dict]] = {}
+    for run in _records("results.json"):
+        known.setdefault(run["name"], []).append(run)
+    missing = [config for config in rows.values() if config not in known]
+    if missing:
+        raise LookupError(f"docs_zh/results.json 里没有 {missing}；请先训练，再执行 tools/results.py")
+    first = known[next(iter(rows.values()))][0]
+    size, chosen = first["facts"].get("image_size"), first["best"]["metric"]
+    heads = ["", *(["图像"] if size else []), "参数", *(f"测试，{_METRICS[metric][0]}" for metric in metrics)]
+    heads += [f"验证，{_METRICS[chosen][0]}", "种子", "分钟"]
+    cog.outl(f"\n| {' | '.join(heads)} |\n|{'---|' * len(heads)}")
+    for name, parts in first["baselines"].items() if opponents else ():
+        cells = [name, *(["—"] if size else []), "—"]
+        cells += [_number([parts["test"].get(metric)], metric) for metric in metrics]
+        cog.outl(f"| {' | '.join([*cells, _number([parts['valid'].get(chosen)], chosen), '—', '—'])} |")
+    for title, config in rows.items():
+        runs = known[config]
+        side, minutes = runs[0]["facts"].get("image_size"), (run["wall_seconds"] / 60 for run in runs)
+        cells = [f"[{title}](../{runs[0]['config']})", *([f"{side}×{side}"] if size else [])]
+        cells.append(f"{runs[0]['trainable_parameters']:,}")
+        cells += [_number([run["test"][metric] for run in runs], metric) for metric in metrics]
+        cells.append(_number([run["best"]["value"] for run in runs], chosen))
+        cells += ["、".join(str(run["seed"]) for run in runs), f"{statistics.median(minutes):.1f}"]
         cog.outl(f"| {' | '.join(cells)} |")
     cog.outl()
 
