@@ -148,7 +148,7 @@ def mnist5k():
 
 @pytest.fixture(scope="session")
 def make_data():
-    """``make_data(channels, size)``：合成的一小份数据，40 张训练、20 张验证、20 张测试，返回三份 ImageBatches。"""
+    """``make_data(channels, size)``：合成的一小份数据，40、20、20 张，返回三份 ImageBatches。"""
     from paddle_notes.data.batches import ImageBatches
     from paddle_notes.data.images import ImageSet, Preprocess
 

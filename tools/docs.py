@@ -92,7 +92,7 @@ def _config_row(key: str, field) -> str:
 def measured(rows: dict[str, str], *metrics: str, opponents: bool = False) -> None:
     """由 docs_zh/results.json 写出几份配置的表，``rows`` 是一行的名字 -> 配置的名字。
 
-    写几个种子在测试部分的均值（最小–最大），以及验证部分上挑轮次的那个指标；分钟取中位数。
+    写几个种子在测试部分的均值（最小–最大），以及验证部分上挑轮次的那个指标；处理器时间取中位数。
     ``opponents`` 为真时，各个对照排在前面。
     """
     import statistics
@@ -108,7 +108,7 @@ def measured(rows: dict[str, str], *metrics: str, opponents: bool = False) -> No
     first = known[next(iter(rows.values()))][0]
     size, chosen = first["facts"].get("image_size"), first["best"]["metric"]
     heads = ["", *(["图像"] if size else []), "参数", *(f"测试，{_METRICS[metric][0]}" for metric in metrics)]
-    heads += [f"验证，{_METRICS[chosen][0]}", "种子", "分钟"]
+    heads += [f"验证，{_METRICS[chosen][0]}", "种子", "处理器分钟"]
     cog.outl(f"\n| {' | '.join(heads)} |\n|{'---|' * len(heads)}")
     for name, parts in first["baselines"].items() if opponents else ():
         cells = [name, *(["—"] if size else []), "—"]
@@ -116,7 +116,7 @@ def measured(rows: dict[str, str], *metrics: str, opponents: bool = False) -> No
         cog.outl(f"| {' | '.join([*cells, _number([parts['valid'].get(chosen)], chosen), '—', '—'])} |")
     for title, config in rows.items():
         runs = known[config]
-        side, minutes = runs[0]["facts"].get("image_size"), (run["wall_seconds"] / 60 for run in runs)
+        side, minutes = runs[0]["facts"].get("image_size"), (run["cpu_seconds"] / 60 for run in runs)
         cells = [f"[{title}](../{runs[0]['config']})", *([f"{side}×{side}"] if size else [])]
         cells.append(f"{runs[0]['trainable_parameters']:,}")
         cells += [_number([run["test"][metric] for run in runs], metric) for metric in metrics]
@@ -131,12 +131,14 @@ def experiment_table(name: str, *columns: str) -> None:
     import cog
 
     runs = _records(f"experiments/{name}.json")
-    cog.outl(
-        f"\n| 运行 | {' | '.join(_METRICS[column][0] for column in columns)} |\n|{'---|' * (len(columns) + 1)}"
-    )
+    metric = next(run["metric"] for run in runs if run["metric"])
+    of = {column: metric if column in ("best", "test") else column for column in columns}
+    parts = {"best": "验证，", "test": "测试，"}
+    heads = ["运行", *(parts.get(column, "") + _METRICS[of[column]][0] for column in columns)]
+    cog.outl(f"\n| {' | '.join(heads)} |\n|{'---|' * len(heads)}")
     for title in dict.fromkeys(run["run"] for run in runs):
         found = [run for run in runs if run["run"] == title]
-        cells = [_number([run[column] for run in found], column) for column in columns]
+        cells = [_number([run[column] for run in found], of[column]) for column in columns]
         cog.outl(f"| {title} | {' | '.join(cells)} |")
     cog.outl()
 
@@ -144,12 +146,11 @@ def experiment_table(name: str, *columns: str) -> None:
 _METRICS = {  # 指标 -> (页面上的名字, 写法)
     "accuracy": ("准确率", ".1%"),
     "sentence_accuracy": ("整句全对", ".1%"),
-    "test": ("测试准确率", ".1%"),
-    "best": ("验证准确率，最好的一轮", ".1%"),
-    "eval/accuracy": ("验证准确率，最后一轮", ".1%"),
-    "train/accuracy": ("训练准确率", ".1%"),
+    "eval/accuracy": ("最后一轮的验证准确率", ".1%"),
+    "eval/frechet": ("最后一轮的验证 Fréchet 距离", ".2f"),
+    "train/accuracy": ("最后的训练准确率", ".1%"),
     "train/loss": ("最后的训练损失", ".3f"),
-    "eval/loss": ("最后的验证损失", ".3f"),
+    "eval/loss": ("最后一轮的验证损失", ".3f"),
     "loss": ("损失", ".3f"),
     "rmse": ("均方根误差", ".4g"),
     "bits_per_char": ("比特/字", ".3f"),
@@ -157,7 +158,7 @@ _METRICS = {  # 指标 -> (页面上的名字, 写法)
     "frechet": ("Fréchet 距离", ".2f"),
     "confidence": ("把握", ".3f"),
     "trainable_parameters": ("参数", ",.0f"),
-    "minutes": ("分钟", ".1f"),
+    "minutes": ("处理器分钟", ".1f"),
 }
 
 

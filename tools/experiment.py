@@ -117,11 +117,11 @@ def last_value(folder: Path, metric: str) -> float | None:
 
 
 def values_of(summary: dict, folder: Path, metrics: list[str]) -> dict[str, float | None]:
-    """一次运行的数：``best``、``test``、``minutes``、``trainable_parameters``，或最后一次记录的指标。"""
+    """一次运行的数：``best``、``test``、``minutes``（处理器时间）、``trainable_parameters``，或最后一次记录的指标。"""
     known = {
         "best": summary["best"].get("value"),
         "test": summary["test"].get(summary["best"].get("metric")),
-        "minutes": summary["wall_seconds"] / 60,
+        "minutes": summary["cpu_seconds"] / 60,
         "trainable_parameters": summary["trainable_parameters"],
     }
     return {metric: known[metric] if metric in known else last_value(folder, metric) for metric in metrics}
@@ -144,7 +144,8 @@ def record(values: dict[str, list[dict]], summaries: dict[str, list[dict]], file
     for name, found in values.items():
         for one, summary in zip(found, summaries[name]):
             kept = {key: summary.get(key) for key in ("seed", "commit", "machine", "error")}
-            lines.append(json.dumps({"run": name, **kept, **one}, ensure_ascii=False))
+            metric = summary["best"].get("metric")  # best 与 test 说的是哪个指标
+            lines.append(json.dumps({"run": name, "metric": metric, **kept, **one}, ensure_ascii=False))
     file.write_text("[\n" + ",\n".join(lines) + "\n]\n", encoding="utf-8")
 
 

@@ -1,7 +1,7 @@
 """由各次运行的 summary.json 写出结果表与气泡图；表里的数没有一个是手写的。
 
-    python tools/results.py                                  # 读 output/，写 docs_zh/results.md 与 results.json
-    python tools/results.py output other/output --out table.md
+    python tools/results.py                           # 读 output/，写 docs_zh/results.md 与 results.json
+    python tools/results.py output other --out table.md
 
 只收录训练完的运行（不含试运行）。一行是一份配置：文件夹叫 <配置> 或 <配置>/<种子>，同一个种子取最近的一次。
 各次运行的数记在表旁边的 .json 里，各章的表由 tools/docs.py 从它写出；这一次没有重跑的，留着原来的记录。
@@ -40,7 +40,7 @@ def parse_args(argv: list[str] | None):
 
 KEPT = (
     *("model", "data", "facts", "trainable_parameters", "seed", "best", "test", "baselines", "epochs"),
-    *("wall_seconds", "samples_per_second", "commit", "machine", "environment"),
+    *("wall_seconds", "cpu_seconds", "samples_per_second", "commit", "machine", "environment"),
 )  # summary.json 里要记下的
 
 
@@ -125,7 +125,7 @@ def write_table(runs: list[list[dict]], metric: str) -> list[str]:
     """一个指标的表，一份配置一行。"""
     images = any("image_size" in seeds[0]["facts"] for seeds in runs)
     heads = ["网络", "数据", *(["图像", "乘加"] if images else []), "参数"]
-    heads += ["测试", "验证，最好的一轮", "验证，最后一轮", "对照（测试）", "种子", "轮数", "分钟", "样本/秒"]
+    heads += ["测试", "验证，最好的一轮", "验证，最后一轮", "对照（测试）", "种子", "轮数", "处理器分钟", "样本/秒"]
     heads += ["配置", "提交", "机器"]
     lines = ["| " + " | ".join(heads) + " |", "|" + "---|" * len(heads)]
 
@@ -153,7 +153,7 @@ def write_table(runs: list[list[dict]], metric: str) -> list[str]:
         cells.append(spread(column(seeds, lambda run: run["best"]["value"])))
         cells.append(spread(column(seeds, lambda run: run["last"])))
         cells += ["；".join(others) or "—", "、".join(str(run["seed"]) for run in seeds), str(run["epochs"])]
-        cells.append(f"{statistics.median(column(seeds, lambda run: run['wall_seconds'])) / 60:.1f}")
+        cells.append(f"{statistics.median(column(seeds, lambda run: run['cpu_seconds'])) / 60:.1f}")
         cells.append(f"{statistics.median(column(seeds, lambda run: run['samples_per_second'])):,.0f}")
         commits = dict.fromkeys(run["commit"] or "—" for run in seeds)
         cells += [config_link(run), "、".join(commits), run["machine"]]
@@ -198,8 +198,8 @@ def main(argv: list[str] | None = None) -> int:
         "",
         "本页由 `python tools/results.py` 从各次运行的 `summary.json` 写出，不手改。一行是一份配置，"
         "几个种子的写成均值（最小–最大）。超参数与轮次只看验证部分来挑；测试部分在训练结束时用挑出的检查点评估一次，"
-        "验证的数因此略偏乐观，比较以测试为准。对照只由训练部分得出。分钟是墙上时间，样本/秒只算训练，"
-        "取各种子的中位数；乘加是一张图推理一次的次数。换一台机器，线程数不同，末位会变。" + args.note,
+        "验证的数因此略偏乐观，比较以测试为准。对照只由训练部分得出。处理器分钟是进程用的处理器时间，含起步与评估，不受别的程序影响；样本/秒是墙上的，只算训练；"
+        "两者都取各种子的中位数；乘加是一张图推理一次的次数。换一台机器，线程数不同，末位会变。" + args.note,
     ]
     for metric in sorted({seeds[0]["best"]["metric"] for seeds in runs}):
         chosen = [seeds for seeds in runs if seeds[0]["best"]["metric"] == metric]

@@ -109,7 +109,7 @@ class TableSet:
         }
 
     def baselines(self, others: dict[str, TableSet]) -> dict[str, dict[str, dict[str, float]]]:
-        """总是猜训练部分的均值（标准化之后是 0）；岭回归，惩罚由训练部分的留一法挑；梯度提升树，用默认设置。"""
+        """总是猜训练部分的均值（标准化之后是 0）；岭回归，惩罚由留一法挑；梯度提升树，默认设置。"""
         from sklearn.dummy import DummyRegressor
         from sklearn.ensemble import GradientBoostingRegressor
         from sklearn.linear_model import RidgeCV

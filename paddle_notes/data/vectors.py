@@ -45,7 +45,8 @@ def read_word2vec(path: Path) -> dict[str, np.ndarray]:
             raise ValueError
     except ValueError:
         raise UserError(
-            f"{path} 不是 word2vec 格式的词向量：第一行应是词数与维数，此后每行一个词与它的各维；请检查 train.vectors"
+            f"{path} 不是 word2vec 格式的词向量：第一行应是词数与维数，此后每行一个词与它的各维；"
+            "请检查 train.vectors"
         ) from None
     return vectors
 

@@ -390,6 +390,7 @@ class Trainer:
             "epochs": self.config.train.epochs,
             "step": self.step,
             "wall_seconds": round(self.elapsed(), 3),
+            "cpu_seconds": round(time.process_time(), 1),  # 各线程之和，含起步；接着训练的只算最后一段
             "samples_per_second": round(self.num_seen / max(self.train_seconds, 1e-9), 2),
             "baselines": self.baselines,
             "expect": expect.model_dump() if expect else None,
