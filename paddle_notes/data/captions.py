@@ -11,7 +11,6 @@ from dataclasses import dataclass
 import numpy as np
 
 from paddle_notes.data.batches import Batches
-from paddle_notes.data.idx import MNIST_MEAN, MNIST_STD
 from paddle_notes.data.images import resize, split_three
 from paddle_notes.data.mnist5k import read_mnist5k
 from paddle_notes.data.vocabulary import BEGIN, END, SPECIAL, Vocabulary, pad
@@ -50,17 +49,20 @@ class CaptionSet:
         images: (N, 1, 48, 48) uint8。
         sentences: (N, T) int64：开始符、各字、结束符、填充。
         vocabulary: 字表。
+        mean, std: 训练部分的像素（0 到 1）的均值与标准差，各份都用它标准化。
     """
 
     images: np.ndarray
     sentences: np.ndarray
     vocabulary: Vocabulary
+    mean: float
+    std: float
 
     def __len__(self) -> int:
         return len(self.images)
 
     def __getitem__(self, index: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        images = (self.images[index].astype("float32") / 255 - MNIST_MEAN[0]) / MNIST_STD[0]
+        images = (self.images[index].astype("float32") / 255 - self.mean) / self.std
         return images, self.sentences[index]
 
     def info(self) -> dict:
@@ -69,8 +71,8 @@ class CaptionSet:
             "facts": {"vocab_size": len(self.vocabulary), "in_channels": 1, "image_size": SIDE},
             "vocabulary": self.vocabulary.tokens,
             "max_length": MAX_LENGTH,
-            "mean": MNIST_MEAN[0],
-            "std": MNIST_STD[0],
+            "mean": self.mean,
+            "std": self.std,
         }
 
     def batches(self, config, training: bool = False, seed: int = 0) -> Batches:
@@ -97,6 +99,9 @@ def load(config) -> tuple[CaptionSet, CaptionSet, CaptionSet]:
     counts, sets = (config.num_train, config.num_valid, config.num_valid), []
     for seed, (index, count) in enumerate(zip(split_three(labels), counts)):
         pictures, sentences = make(small[index], labels[index], count, seed)
+        if not sets:
+            pixels = pictures.astype("float32") / 255
+            mean, std = round(float(pixels.mean()), 4), round(float(pixels.std()), 4)
         ids = [[BEGIN, *vocabulary.encode(sentence), END] for sentence in sentences]
-        sets.append(CaptionSet(pictures, pad(ids)[0], vocabulary))
+        sets.append(CaptionSet(pictures, pad(ids)[0], vocabulary, mean, std))
     return sets[0], sets[1], sets[2]

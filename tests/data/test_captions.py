@@ -80,3 +80,11 @@ def test_digits_of_the_three_parts_differ(sets):
     train, valid, test = map(singles, sets)
     assert min(len(valid), len(test)) > 10
     assert not train & valid and not train & test and not valid & test
+
+
+def test_pixels_are_standardised_by_the_training_part(sets):
+    """训练部分标准化之后均值是 0、标准差是 1；另两份用它的，不用自己的。"""
+    train, _, test = sets
+    pixels = train.dataset[np.arange(len(train.dataset))][0]
+    assert abs(pixels.mean()) < 1e-3 and abs(pixels.std() - 1) < 1e-3
+    assert (test.dataset.mean, test.dataset.std) == (train.dataset.mean, train.dataset.std)
