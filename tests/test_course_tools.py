@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import json
+import sys
 from dataclasses import replace
+from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -132,6 +135,12 @@ def test_experiment(tool, tmp_path, plot):
     assert f"{sum(both) / 2:.4g}（{min(both):.4g}–{max(both):.4g}）" in rows["| 正常"]
     assert bad["error"] in rows["| 太大"]
     assert np.asarray(Image.open(out / "rates.png")).std() > 1
+    recorded = json.loads((out / "rates.json").read_text(encoding="utf-8"))
+    assert [(one["run"], one["seed"], one["test"]) for one in recorded][:2] == [
+        ("正常", 0, both[0]),
+        ("正常", 1, both[1]),
+    ]
+    assert recorded[2]["error"] == recorded[3]["error"] == bad["error"] and recorded[2]["test"] is None
     before = (out / "rates" / "正常" / "1" / "summary.json").stat().st_mtime
     assert tool("experiment", file, "--out", out).code == 0
     assert (out / "rates" / "正常" / "1" / "summary.json").stat().st_mtime == before  # 做完的不重做
@@ -232,6 +241,73 @@ def test_results(tool, tmp_path, root):
     row = next(line for line in text.splitlines() if line.startswith("| linear_regression"))
     assert f"{linear['test']['rmse']:.4f}" in row and "总是猜均值" in row
     assert not (tmp_path / "docs" / "images").exists()  # 一轮的 softmax 回归够不上气泡图
+
+
+def write_run(folder: Path, **changes) -> None:
+    """一次训练完的运行留下的 summary.json，字段齐全，数是编的。"""
+    summary = {
+        **{"status": "finished", "dry_run": False, "model": "mlp", "data": "mnist5k", "facts": {}},
+        **{"trainable_parameters": 1234, "seed": 0, "test": {"accuracy": 0.5}, "baselines": {}, "epochs": 1},
+        **{"best": {"metric": "accuracy", "value": 0.6, "epoch": 1}, "last": {"accuracy": 0.6}},
+        **{"wall_seconds": 90.0, "cpu_seconds": 60.0, "samples_per_second": 10.0, "commit": "abc"},
+        **{"machine": "一台机器", "environment": "一个线程", **changes},
+    }
+    folder.mkdir(parents=True)
+    (folder / "summary.json").write_text(json.dumps(summary, ensure_ascii=False), encoding="utf-8")
+
+
+def test_records_are_kept_until_run_again(tool, tmp_path):
+    """这一次没有重跑的种子留着原来的记录，重跑的换成新的。"""
+    out = tmp_path / "results.md"
+    for seed, accuracy in ((0, 0.5), (1, 0.7)):
+        write_run(tmp_path / "a" / "mlp" / str(seed), seed=seed, test={"accuracy": accuracy})
+    assert tool("results", tmp_path / "a", "--out", out).code == 0
+    assert "0.6000（0.5000–0.7000）" in out.read_text(encoding="utf-8")
+    write_run(tmp_path / "b" / "mlp" / "0", test={"accuracy": 0.6}, commit="def")
+    assert tool("results", tmp_path / "b", "--out", out).code == 0
+    text = out.read_text(encoding="utf-8")
+    assert "0.6500（0.6000–0.7000）" in text and "def、abc" in text
+    records = json.loads(out.with_suffix(".json").read_text(encoding="utf-8"))
+    assert [(run["name"], run["seed"], run["test"]["accuracy"]) for run in records] == [
+        ("mlp", 0, 0.6),
+        ("mlp", 1, 0.7),
+    ]
+
+
+def test_tables_of_the_pages_follow_the_records(load_tool, tmp_path, monkeypatch):
+    """各页的表：均值（最小–最大）、处理器时间的中位数、对照在前；没有记录的配置是错误。"""
+    lines: list[str] = []
+    outl = lambda text="": lines.extend(text.splitlines())  # noqa: E731
+    monkeypatch.setitem(sys.modules, "cog", SimpleNamespace(outl=outl))  # 只有 cog 执行页面时才有这个模块
+    docs, results = load_tool("docs"), load_tool("results")
+    opponents = {"总猜一类": {"valid": {"accuracy": 0.11}, "test": {"accuracy": 0.1}}}
+    for seed, accuracy in ((0, 0.5), (1, 0.7), (2, 0.9)):
+        changes = {"test": {"accuracy": accuracy}, "cpu_seconds": 60.0 * (seed + 1), "baselines": opponents}
+        write_run(tmp_path / "runs" / "mlp" / str(seed), seed=seed, **changes)
+    (tmp_path / "docs_zh" / "experiments").mkdir(parents=True)
+    results.merge(results.read_runs([tmp_path / "runs"]), tmp_path / "docs_zh" / "results.json")
+    monkeypatch.setattr(docs, "ROOT", tmp_path)
+    docs.measured({"感知机": "mlp"}, "accuracy", opponents=True)
+    assert lines[1:] == [
+        "|  | 参数 | 测试，准确率 | 验证，准确率 | 种子 | 处理器分钟 |",
+        "|---|---|---|---|---|---|",
+        "| 总猜一类 | — | 10.0% | 11.0% | — | — |",
+        "| [感知机](../configs/mlp.yml) | 1,234 | 70.0%（50.0%–90.0%） | 60.0% | 0、1、2 | 2.0 |",
+    ]
+    with pytest.raises(LookupError, match="lenet"):
+        docs.measured({"LeNet": "lenet"}, "accuracy")
+
+    runs = [{"run": "甲", "metric": "accuracy", "test": value, "train/loss": None} for value in (0.5, 0.6)]
+    file = tmp_path / "docs_zh" / "experiments" / "x.json"
+    file.write_text(json.dumps([*runs, {**runs[0], "run": "乙"}]), encoding="utf-8")
+    lines.clear()
+    docs.experiment_table("x", "test", "train/loss")
+    assert lines[1:] == [
+        "| 运行 | 测试，准确率 | 最后的训练损失 |",
+        "|---|---|---|",
+        "| 甲 | 55.0%（50.0%–60.0%） | — |",
+        "| 乙 | 50.0% | — |",
+    ]
 
 
 def test_results_without_runs(tool, tmp_path):
