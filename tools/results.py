@@ -125,7 +125,16 @@ def write_table(runs: list[list[dict]], metric: str) -> list[str]:
     """一个指标的表，一份配置一行。"""
     images = any("image_size" in seeds[0]["facts"] for seeds in runs)
     heads = ["网络", "数据", *(["图像", "乘加"] if images else []), "参数"]
-    heads += ["测试", "验证，最好的一轮", "验证，最后一轮", "对照（测试）", "种子", "轮数", "处理器分钟", "样本/秒"]
+    heads += [
+        "测试",
+        "验证，最好的一轮",
+        "验证，最后一轮",
+        "对照（测试）",
+        "种子",
+        "轮数",
+        "处理器分钟",
+        "样本/秒",
+    ]
     heads += ["配置", "提交", "机器"]
     lines = ["| " + " | ".join(heads) + " |", "|" + "---|" * len(heads)]
 
