@@ -15,6 +15,7 @@ import struct
 import sys
 import time
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -177,7 +178,7 @@ def campaign(
     for number, (name, words) in enumerate(SETUPS.items()):
         whole = work / f"{number}-whole"
         started = time.perf_counter()
-        if in_child(lambda: train(main, words, whole, resume=False), whole.with_suffix(".log")):
+        if in_child(partial(train, main, words, whole, resume=False), whole.with_suffix(".log")):
             raise RuntimeError(whole.with_suffix(".log").read_text(encoding="utf-8"))
         seconds = time.perf_counter() - started
         operations = int(whole.with_suffix(".count").read_text(encoding="utf-8"))
