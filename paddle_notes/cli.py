@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import errno
 import os
 import re
 import shlex
+import signal
 import subprocess
 import sys
-from collections.abc import Callable
+import threading
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import NoReturn
+from typing import NoReturn, TextIO
 
-from paddle_notes.errors import UserError, suggestion
+from paddle_notes.errors import UserError, out_of_memory, suggestion
 
 _ARGUMENT_ERRORS = [
     (r"the following arguments are required: (.+)", "缺少参数 {0}"),
@@ -98,27 +101,101 @@ def _explain_os_error(error: OSError) -> str:
     return reasons.get(error.errno, other).strip()
 
 
-def run(main: Callable[[list[str] | None], int | None]) -> NoReturn:
-    """执行一个工具的 ``main``：用户能改正的错误只打印一句中文，退出状态为 2。"""
-    for stream in (sys.stdout, sys.stderr):  # 中文 Windows 的控制台是 GBK：写不出的字符换成 ?
+# Windows 没有 SIGHUP
+STOPS = [getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)]
+
+
+def nowhere() -> TextIO:
+    return open(os.devnull, "w", encoding="utf-8")  # 一直开到进程结束
+
+
+class Unread:
+    """标准输出或标准错误：没有人读了（接到 head 一类的命令）、本来就关着、写不进去，都不出错，也不再写。
+
+    中文 Windows 的控制台是 GBK，写不出的字符换成 ?。
+    """
+
+    def __init__(self, stream: TextIO | None):
+        self._stream = nowhere() if stream is None else stream
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="replace")
+
+    def write(self, text: str) -> int:
+        return self._try(self._stream.write, text)
+
+    def flush(self) -> None:
+        self._try(self._stream.flush)
+
+    def _try(self, action: Callable, *arguments):
+        try:
+            return action(*arguments)
+        except (OSError, ValueError):  # 缓冲里还有没写出的，退出时会再写：描述符也换掉
+            with contextlib.suppress(OSError, ValueError):
+                os.dup2(os.open(os.devnull, os.O_WRONLY), self._stream.fileno())
+            self._stream = nowhere()
+
+    def __getattr__(self, name: str):
+        return getattr(self._stream, name)
+
+
+@contextlib.contextmanager
+def stopping_signals() -> Iterator[None]:
+    """在 ``with`` 之内，kill 与关掉终端都像 Ctrl-C 一样成为 KeyboardInterrupt，起步时也一样。
+
+    本来就不理会的（nohup 之下的关掉终端）仍不理会；不在主线程里时什么也不做。
+    """
+    previous = {}
+    if threading.current_thread() is threading.main_thread():
+        for number in STOPS:
+            if signal.getsignal(number) != signal.SIG_IGN:
+                previous[number] = signal.signal(number, signal.default_int_handler)
     try:
-        code = main(None)
-        sys.stdout.flush()
-    except BrokenPipeError:  # 输出接到 head 一类的命令，它已读够
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        sys.exit(0)
-    except (UserError, OSError, KeyboardInterrupt) as error:
-        if "--debug" in sys.argv:
-            raise
+        yield
+    finally:
+        for number, handler in previous.items():
+            signal.signal(number, handler)
+
+
+def interrupted(error: BaseException | None) -> bool:
+    """``error`` 是不是中断，或由中断引起：导入途中的中断常被包成 ImportError。"""
+    while error is not None:
         if isinstance(error, KeyboardInterrupt):
+            return True
+        error = error.__cause__ or error.__context__
+    return False
+
+
+def run(main: Callable[[list[str] | None], int | None]) -> NoReturn:
+    """执行一个工具的 ``main``：用户能改正的错误只打印一句中文，退出状态为 2。"""
+    streams = sys.stdout, sys.stderr
+    sys.stdout, sys.stderr = map(Unread, streams)
+    try:
+        with stopping_signals():
+            code = attempt(main)
+        sys.stdout.flush()
+    finally:
+        sys.stdout, sys.stderr = streams
+    sys.exit(code)
+
+
+def attempt(main: Callable[[list[str] | None], int | None]) -> int | None:
+    """执行 ``main``，返回退出状态。"""
+    try:
+        return main(None)
+    except (UserError, OSError, KeyboardInterrupt, ImportError) as error:
+        stopped = interrupted(error)
+        if "--debug" in sys.argv or (isinstance(error, ImportError) and not stopped):
+            raise
+        if stopped and not isinstance(error, UserError):
             message = "已中断"
         elif isinstance(error, OSError):
             message = _explain_os_error(error)
         else:
             message = str(error)
         print(f"错误：{message}", file=sys.stderr)
-        code = 2
-    sys.stdout.flush()
-    sys.exit(code)
+        return 2
+    except Exception as error:
+        if "--debug" in sys.argv or not out_of_memory(error):
+            raise
+        print("错误：内存不够；请换小些的网络、图像或批（-o data.batch_size=…）", file=sys.stderr)
+        return 2

@@ -374,6 +374,8 @@ class TrainConfig(Section):
 
     epochs: int = Field(10, gt=0, description="把训练数据用几遍")
     log_interval: int = Field(20, gt=0, description="每隔多少步记录一次训练指标")
+    save_every_steps: int | None = Field(None, gt=0, description="一轮之内每隔多少步也存一次 last")
+    save_every_minutes: float = Field(10, gt=0, description="一轮之内每隔多少分钟也存一次 last")
     vectors: str | None = Field(
         None, description="词嵌入的初值：lac（随 jieba 安装的单字向量）或 word2vec 格式的文本文件"
     )
@@ -461,10 +463,15 @@ class _TextLoader(yaml.SafeLoader):
         return super().construct_mapping(node, deep)
 
 
-# PyYAML 的说法 -> 中文；没有的保留原文。
+MAX_DEPTH, MAX_VALUE, MAX_TEXT = 10, 400, 100_000  # 配置至多几层；一个值、一份文件至多几个字
+
+# PyYAML 的说法 -> 中文；没有的只说位置。
 _YAML_PROBLEMS = {
     "found duplicate key": "键重复了",
     "key is not text": "键应是一个名字",
+    "found alias": "不支持 * 开头的引用，请直接写出值；值本身以 * 开头时加引号",
+    "too deep": f"套得太深，配置至多 {MAX_DEPTH} 层",
+    "too long": f"这个值太长，至多 {MAX_VALUE} 个字",
     "found tag": "不支持以 ! 开头的标签，直接写值就行",
     "mapping values are not allowed here": "这里不能再有冒号，检查缩进，或给值加引号",
     "found character '\\t' that cannot start any token": "不能用制表符缩进，请改用空格",
@@ -474,12 +481,31 @@ _YAML_PROBLEMS = {
 }
 
 
+def _refuse_bombs(text: str, source: str) -> None:
+    """太深、太长、引用来引用去的 YAML 在读成对象之前就拒绝：读它们会耗尽栈、时间或内存。"""
+    if len(text) > MAX_TEXT:
+        raise UserError(f"{source} 有 {len(text):,} 个字，不像一份配置；至多 {MAX_TEXT:,} 个")
+    depth = 0
+    for event in yaml.parse(text, Loader=_TextLoader):
+        problem = None
+        depth += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)
+        if isinstance(event, yaml.AliasEvent):
+            problem = "found alias"
+        elif depth > MAX_DEPTH:
+            problem = "too deep"
+        elif isinstance(event, yaml.ScalarEvent) and len(event.value) > MAX_VALUE:
+            problem = "too long"
+        if problem:
+            raise yaml.constructor.ConstructorError(None, None, problem, event.start_mark)
+
+
 def _parse_yaml(text: str, source: str) -> Any:
     try:
+        _refuse_bombs(text, source)
         return yaml.load(text, Loader=_TextLoader)
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
-        problem = _YAML_PROBLEMS.get(error.problem, error.problem)
+        problem = _YAML_PROBLEMS.get(error.problem, "写法不合规则，检查冒号、括号与引号，或给值加引号")
         where = f"第 {mark.line + 1} 行第 {mark.column + 1} 列" if mark else ""
         raise UserError(f"{source} {where}不是合法的 YAML：{problem}") from error
     except yaml.reader.ReaderError as error:
@@ -506,6 +532,8 @@ def read_yaml(path: Path) -> dict:
 
 def apply_override(tree: dict, override: str) -> None:
     """把 ``a.b=c`` 写进 ``tree``。``c`` 可含等号；以 [ 或 { 开头时按 YAML 读，null 与 ~ 是空值。"""
+    if len(override) > MAX_VALUE:
+        raise UserError(f"-o {override[:40]}… 有 {len(override):,} 个字，至多 {MAX_VALUE} 个")
     key, equals, text = override.partition("=")
     if not equals or not all(parts := key.split(".")):
         raise UserError(f"-o {override} 应写成 键=值，例如 -o train.epochs=3")

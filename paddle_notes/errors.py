@@ -30,6 +30,23 @@ def suggestion(word: str, candidates: Iterable[str]) -> str:
     return f"你是不是想写 {match}？" if match else f"可用的有：{'、'.join(candidates)}"
 
 
+class _Short:
+    """写进消息的值：太长的只写开头。"""
+
+    def __init__(self, value):
+        self.value = value
+
+    def __str__(self) -> str:
+        return self._cut(str(self.value))
+
+    def __repr__(self) -> str:
+        return self._cut(repr(self.value))
+
+    @staticmethod
+    def _cut(text: str) -> str:
+        return text if len(text) <= 80 else f"{text[:80]}…"
+
+
 # pydantic 的错误类型 -> 一句话的后半段；前半段是键名。
 _EXPLANATIONS = {
     "missing": "没有给出",
@@ -55,6 +72,7 @@ def explain(error: dict) -> str:
     不含键名，例如“应为整数，得到 'abc'”。没有对应说法的错误保留原文。
     """
     kind, context = error["type"], error.get("ctx", {})
+    error = {**error, "input": _Short(error["input"])}
     if kind == "literal_error":
         choices = [choice.strip("'") for choice in re.split(r", | or ", context["expected"])]
         return f"没有 {error['input']!r} 这种取值；{suggestion(str(error['input']), choices)}"
@@ -62,3 +80,9 @@ def explain(error: dict) -> str:
         if key in _EXPLANATIONS:
             return _EXPLANATIONS[key].format(input=error["input"], **context)
     return f"{error['msg']}，得到 {error['input']!r}"
+
+
+def out_of_memory(error: Exception) -> bool:
+    """``error`` 是不是内存（或显存）不够：Python、NumPy 与 Paddle 各有各的说法。"""
+    words = ("ResourceExhausted", "Out of memory", "out of memory", "Unable to allocate", "bad_alloc")
+    return isinstance(error, MemoryError) or any(word in str(error) for word in words)

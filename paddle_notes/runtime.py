@@ -14,6 +14,7 @@ import platform
 import random
 import re
 import sys
+import tempfile
 import warnings
 from pathlib import Path
 
@@ -107,10 +108,20 @@ def _choose_device(device: str) -> str:
     return device
 
 
+def _ensure_home() -> None:
+    """Paddle 与 VisualDL 一导入就在家目录里建自己的文件夹；家目录写不了时，给这个进程一个临时的。"""
+    try:
+        with tempfile.TemporaryDirectory(dir=Path.home()):
+            pass
+    except (OSError, RuntimeError):
+        os.environ.update(dict.fromkeys(("HOME", "USERPROFILE"), tempfile.mkdtemp()))
+
+
 def prepare(device: str = "auto", threads: int | None = None) -> str:
     """备好运行环境并导入 paddle，返回一行说明，供日志记录。"""
     if not re.fullmatch(r"auto|cpu|gpu(:\d+)?", device):
         raise UserError(f"没有 {device} 这种设备；可用的有 auto、cpu、gpu、gpu:N")
+    _ensure_home()
     done = _speed_up_cpu(threads)
     _import_paddle()
     device = _choose_device(device)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
 from typing import get_args
 
@@ -383,3 +384,36 @@ def test_closest(word, match):
 
 def test_suggestion_lists_all_when_nothing_is_close():
     assert suggestion("xyz", ["b", "a"]) == "可用的有：a、b"
+
+
+# ---------------------------------------------------------------- 炸弹
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("deep: " + "[" * 5000 + "]" * 5000, "套得太深"),
+        ("a: &a [x, x]\nb: &b [*a, *a]\nc: [*b, *b]\n", "引用"),
+        ("a: &a [*a]\n", "引用"),
+        ("seed: " + "9" * 5000, "太长"),
+        ("x: 1\n" * 30_000, "不像一份配置"),
+        ("? [a, b]\n: 1\n", "键应是一个名字"),
+        ("? {a: b}\n: 1\n", "键应是一个名字"),
+        ("a: 'x\n", "写法不合规则"),
+    ],
+)
+def test_bombs_are_one_short_sentence(tmp_path, text, said):
+    file = tmp_path / "a.yml"
+    file.write_text(text, encoding="utf-8")
+    started = time.perf_counter()
+    with pytest.raises(UserError, match=said) as error:
+        load_config(file)
+    assert time.perf_counter() - started < 5 and len(str(error.value)) < 300
+
+
+def test_long_values_are_cut_in_messages(root):
+    with pytest.raises(UserError) as error:
+        load_config(root / "configs" / "lenet.yml", [f"train.epochs=[{'1, ' * 100}]"])
+    assert len(str(error.value)) < 300
+    with pytest.raises(UserError, match="至多 400 个"):
+        load_config(root / "configs" / "lenet.yml", [f"seed={'1' * 5000}"])

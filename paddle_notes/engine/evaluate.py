@@ -13,12 +13,23 @@ class Meter:
     一批的样本数与权重由任务给出，可以是 0 维张量：一批里不是填充的词元数要在设备上数。
     """
 
-    def __init__(self, task) -> None:
+    def __init__(self, task, records: list | None = None) -> None:
         self.task = task
-        self.records: list[tuple[dict[str, Tensor], int | Tensor, dict[str, int | Tensor]]] = []
+        self.records: list[tuple[dict[str, Tensor], int | Tensor, dict[str, int | Tensor]]] = records or []
 
     def add(self, metrics: dict[str, Tensor], batch: tuple[Tensor, ...]) -> None:
         self.records.append((metrics, self.task.num_samples(batch), self.task.weights(batch)))
+
+    def state(self) -> list:
+        """攒着的各批，写成能存进 JSON 的数；``Meter(task, state)`` 由它恢复。"""
+        return [
+            [
+                {name: float(value) for name, value in metrics.items()},
+                int(num_samples),
+                {name: int(weight) for name, weight in weights.items()},
+            ]
+            for metrics, num_samples, weights in self.records
+        ]
 
     def num_samples(self) -> int:
         return sum(int(num_samples) for _, num_samples, _ in self.records)
@@ -28,7 +39,7 @@ class Meter:
 
     def mean_of(self, name: str) -> float:
         """一个指标的平均；权重全是 0（各批都是填充）时为 0。"""
-        values = [metrics[name].item() for metrics, _, _ in self.records]
+        values = [float(metrics[name]) for metrics, _, _ in self.records]
         weights = [int(own.get(name, num_samples)) for _, num_samples, own in self.records]
         return float(np.average(values, weights=weights)) if any(weights) else 0.0
 

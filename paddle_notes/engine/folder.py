@@ -12,6 +12,7 @@ import subprocess
 from pathlib import Path
 
 from paddle_notes.engine.checkpoint import SUFFIXES, split_suffix, write_json
+from paddle_notes.engine.lock import refuse_if_locked
 from paddle_notes.errors import UserError
 
 # 一次运行留下的全部东西；覆盖时只删除这些，别的文件不动。summary.json 最后删。
@@ -72,6 +73,7 @@ def claim_folder(
     已有别的运行时抛 :class:`UserError`，其中写出继续与覆盖的完整命令：``command`` 是用户这一次的命令，
     ``flags`` 是只有重跑时才要带上的参数，如 `` --dry_run``。这里不删除任何东西。
     """
+    refuse_if_locked(folder)
     summary = read_summary(folder)
     if not (resume and any((folder / f"{name}.json").exists() for name in ("last", "best"))):
         refuse_strangers(folder)

@@ -1,10 +1,11 @@
-"""Ctrl-C：做完手上的一步，存好状态，再停。"""
+"""Ctrl-C、关掉终端、kill：做完手上的一步，存好状态，再停。"""
 
 from __future__ import annotations
 
 import signal
 import threading
 
+from paddle_notes.cli import STOPS
 from paddle_notes.errors import UserError
 
 
@@ -13,7 +14,7 @@ class Interrupted(UserError):
 
 
 class StopSignal:
-    """在 ``with`` 之内记下 Ctrl-C（SIGINT）与 SIGTERM，由训练循环在合适的时候停下。
+    """在 ``with`` 之内记下 Ctrl-C（SIGINT）、SIGTERM 与 SIGHUP，由训练循环在合适的时候停下。
 
     第一次只是把 ``requested`` 置为真；再按一次立即以 KeyboardInterrupt 停下。
     不在主线程里时什么也不做。
@@ -25,8 +26,9 @@ class StopSignal:
 
     def __enter__(self) -> StopSignal:
         if threading.current_thread() is threading.main_thread():
-            for number in (signal.SIGINT, signal.SIGTERM):
-                self._previous[number] = signal.signal(number, self._request)
+            for number in STOPS:
+                if signal.getsignal(number) != signal.SIG_IGN:  # nohup 之下不理会关掉终端
+                    self._previous[number] = signal.signal(number, self._request)
         return self
 
     def __exit__(self, *exception) -> None:

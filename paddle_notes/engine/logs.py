@@ -23,7 +23,7 @@ class _ConsoleHandler(logging.Handler):
 
     def emit(self, record: logging.LogRecord) -> None:
         tqdm.write(self.format(record), file=sys.stdout)
-        sys.stdout.flush()
+        sys.stdout.flush()  # 没有人读了也不会出错，见 cli.run
 
 
 class _FileHandler(logging.FileHandler):

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import platform
+import tempfile
 import time
 from pathlib import Path
 
@@ -40,9 +42,10 @@ from paddle_notes.engine.folder import (
     write_summary,
 )
 from paddle_notes.engine.interrupt import Interrupted, StopSignal
+from paddle_notes.engine.lock import FolderLock
 from paddle_notes.engine.logs import RunLog, format_seconds, logger
 from paddle_notes.engine.optim import build_optimizer, clip_gradients, learning_rate
-from paddle_notes.errors import UserError
+from paddle_notes.errors import UserError, out_of_memory
 from paddle_notes.runtime import machine, seed_everything
 
 TASK_STATE = "task."  # 检查点里任务的状态的键的前缀
@@ -96,9 +99,11 @@ class Trainer:
         self.tested: dict = {}  # 最好的检查点在测试部分的指标
         self.pictures: list[str] = []  # 训练结束时画的图的文件名
         self.started, self.started_step = time.perf_counter(), 0
+        self.saved = self.started  # 上一次存盘的时刻
         self.seconds = 0.0  # 中断之前用去的秒数
         self.train_seconds = 0.0  # 其中训练的秒数
         self.num_seen = 0  # 训练用过的样本数
+        self.meter = Meter(task)  # 上一条训练记录之后的各批
         self.stop = StopSignal()
 
     # ---------------------------------------------------------------- 主循环
@@ -110,7 +115,8 @@ class Trainer:
         ``valid_data``；``test_data`` 只在最后用挑出的检查点评估一次。``resume`` 是要接着训练的检查点。
         Ctrl-C 会存下 ``last`` 再停；损失变成 NaN 时停下并说明原因。
         """
-        with paddle.utils.unique_name.guard(), self.stop:
+        self.folder.mkdir(parents=True, exist_ok=True)
+        with FolderLock(self.folder), paddle.utils.unique_name.guard(), self.stop:
             self.start(train_data, valid_data, test_data, resume)
             try:
                 while self.epoch < self.config.train.epochs:
@@ -123,7 +129,10 @@ class Trainer:
                 return self.finish()
             except BaseException as error:
                 interrupted = isinstance(error, (Interrupted, KeyboardInterrupt))
-                self.write_summary("interrupted" if interrupted else "failed")
+                with contextlib.suppress(FileNotFoundError):  # 文件夹被删去了
+                    self.write_summary("interrupted" if interrupted else "failed")
+                if isinstance(error, Exception) and out_of_memory(error):
+                    raise UserError(self.smaller_batch()) from error
                 raise
             finally:
                 self.log.close()
@@ -143,7 +152,8 @@ class Trainer:
         self.write_summary("running")  # 最先写：有了它，别的文件才认得出是这次运行的
         (self.folder / "config.yml").write_text(dump_config(self.config), encoding="utf-8")
         self.log = RunLog(self.folder, self.step if continues else None)
-        self.started, self.started_step = time.perf_counter(), self.step
+        self.started = self.saved = time.perf_counter()
+        self.started_step = self.step
         logger.info(self.environment)
         logger.info(
             "网络 %s，%s 个可训练参数；训练 %d 批/轮，验证 %d 批，测试 %d 批；输出 %s",
@@ -158,6 +168,12 @@ class Trainer:
             logger.info("从 %s 继续：已完成 %d 轮，共 %d 步", resume, self.epoch, self.step)
         self.task.prepare(valid_data)
 
+    def smaller_batch(self) -> str:
+        """内存不够时的办法。"""
+        size = self.config.data.batch_size
+        smaller = f"请减小批大小，例如 -o data.batch_size={size // 2}" if size > 1 else "请换一个小些的网络"
+        return f"内存不够：放不下一批 {size} 个样本的计算；{smaller}，图像也可以缩小"
+
     @property
     def epoch(self) -> int:
         """正在进行的轮次，从 0 起。"""
@@ -170,10 +186,11 @@ class Trainer:
     def train_epoch(self, data) -> None:
         """把这一轮剩下的各批训练完。"""
         self.model.train()
-        epoch, meter, mark = self.epoch, Meter(self.task), time.perf_counter()
+        epoch, mark = self.epoch, time.perf_counter()
         first = self.step % self.steps_per_epoch
-        if first == 0:  # 从一轮的半途继续时，跨批的状态已由检查点恢复
+        if first == 0:  # 从一轮的半途继续时，跨批的状态、还没有记录的各批已由检查点恢复
             self.task.start_epoch()
+            self.meter = Meter(self.task)
         bar = tqdm(
             total=self.steps_per_epoch,
             initial=first,
@@ -184,13 +201,14 @@ class Trainer:
         with bar:
             for index, arrays in enumerate(data.epoch(epoch, first), start=first + 1):
                 batch = to_tensors(arrays)
-                meter.add(self.train_step(batch), batch)
+                self.meter.add(self.train_step(batch), batch)
                 bar.update()
                 if index % self.config.train.log_interval == 0 or index == self.steps_per_epoch:
-                    mark = self.log_training(epoch, index, meter, batch, mark)
-                    meter = Meter(self.task)
+                    mark = self.log_training(epoch, index, batch, mark)
+                    self.meter = Meter(self.task)
                 if index < self.steps_per_epoch:
                     self.stop_if_requested()
+                    self.save_in_between()
 
     @property
     def lr(self) -> float:
@@ -224,14 +242,12 @@ class Trainer:
             reason = explain_bad_loss(self.model, self.task, batch, self.lr)
             raise UserError(f"第 {self.epoch + 1} 轮第 {self.step + 1} 步的损失是 {loss}，训练停止：{reason}")
 
-    def log_training(
-        self, epoch: int, index: int, meter: Meter, batch: tuple[Tensor, ...], mark: float
-    ) -> float:
+    def log_training(self, epoch: int, index: int, batch: tuple[Tensor, ...], mark: float) -> float:
         """记录上次以来的平均损失与指标，返回现在的时刻。"""
-        means = self.task.summarize(meter.mean())
+        means = self.task.summarize(self.meter.mean())
         self.check_loss(means["loss"], batch)
         now = time.perf_counter()
-        num_samples = meter.num_samples()
+        num_samples = self.meter.num_samples()
         self.train_seconds += now - mark
         self.num_seen += num_samples
         lr = next(iter(self.optimizers.values())).get_lr()
@@ -282,8 +298,19 @@ class Trainer:
 
     # ---------------------------------------------------------------- 检查点
 
+    def save_in_between(self) -> None:
+        """一轮之内到了该存的步数或时间，就存下 ``last``：一轮很长时，断电也只丢掉这一点。"""
+        every, minutes = self.config.train.save_every_steps, self.config.train.save_every_minutes
+        due = every is not None and self.step % every == 0
+        if due or time.perf_counter() - self.saved >= 60 * minutes:
+            self.save_checkpoint()
+
     def save_checkpoint(self) -> None:
         """写 ``last``；这一步正是最好的一步时，再复制成 ``best``。"""
+        self.saved = time.perf_counter()
+        folder = self.folder
+        if not (folder / "summary.json").exists():  # 它最先写下：没有了，就是文件夹被删去或搬走了
+            folder = Path(tempfile.mkdtemp(prefix=f"{folder.name}-"))
         state = {
             **self.info,
             "epoch": self.step // self.steps_per_epoch,
@@ -295,12 +322,18 @@ class Trainer:
             "seconds": self.elapsed(),
             "train_seconds": self.train_seconds,
             "num_seen": self.num_seen,
+            "unlogged": self.meter.state(),
         }
         optimizers = {}
         for optimizer in self.optimizers.values():  # 以参数名为键，各部分不会重名
             optimizers.update(optimizer.state_dict())
         optimizers.update({TASK_STATE + key: value for key, value in self.task.state().items()})
-        save_checkpoint(self.folder / "last", self.model.state_dict(), optimizers, state)
+        save_checkpoint(folder / "last", self.model.state_dict(), optimizers, state)
+        if folder != self.folder:
+            raise UserError(
+                f"输出文件夹 {self.folder} 在训练的途中被删去或搬走了，训练停止；"
+                f"现在的权重（第 {self.step} 步）存到了 {folder / 'last'}"
+            )
         if self.best.get("step") == self.step:
             copy_checkpoint(self.folder / "last", self.folder / "best")
 
@@ -333,6 +366,7 @@ class Trainer:
         self.step, self.best, self.last = state["step"], state["best"], state["metrics"]
         self.seconds, self.train_seconds = state["seconds"], state["train_seconds"]
         self.num_seen = state["num_seen"]
+        self.meter = Meter(self.task, state.get("unlogged"))
 
     def unfinished(self, path: str | Path) -> bool:
         """最后一步已经存下，却没来得及测试、画曲线、写总结：接着做完就行。"""

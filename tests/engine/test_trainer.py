@@ -25,6 +25,7 @@ from paddle_notes.engine.checkpoint import read_arrays, read_state
 from paddle_notes.engine.evaluate import Meter, evaluate
 from paddle_notes.engine.folder import FILES, VDL, read_summary
 from paddle_notes.engine.interrupt import Interrupted, StopSignal
+from paddle_notes.engine.lock import FolderLock
 from paddle_notes.engine.tasks import Classification, build_task
 from paddle_notes.engine.trainer import Trainer
 from paddle_notes.errors import UserError
@@ -660,3 +661,98 @@ def test_label_smoothing_only_when_training(smoothing):
         target = (1 - epsilon) * onehot + epsilon / 3
         assert cost.item() == pytest.approx(-(target * log_probabilities).sum(1).mean(), rel=1e-6)
         assert metrics["accuracy"].item() == 0.5
+
+
+# ---------------------------------------------------------------- 一轮之内存盘
+
+
+def vdl_records(folder: Path) -> list[tuple]:
+    """VisualDL 文件里的各个标量，不含随时间而变的速度。"""
+    from visualdl import LogReader
+
+    reader = LogReader(file_path=str(folder / VDL / "vdlrecords.train.log"))
+    tags = sorted(tag for tag in reader.tags() if tag != "ips")
+    return [(tag, point.id, point.value) for tag in tags for point in reader.get_data("scalar", tag)]
+
+
+@pytest.mark.parametrize("log_interval", [1, 3, 100])
+def test_death_between_two_saves_within_an_epoch(log_interval, make_config, tiny_data, output, monkeypatch):
+    """一轮 5 步，每 2 步存一次；在第 9 步当场死去，从第 8 步接着走，与没有死过的逐位相同。"""
+    plain, killed = output / "plain", output / "killed"
+    options = (f"train.log_interval={log_interval}", "train.save_every_steps=2")
+    run(make_config(f"output_dir={plain}", *options), tiny_data)
+    config = make_config(f"output_dir={killed}", *options)
+    real = Trainer.save_in_between
+
+    def die(trainer):
+        real(trainer)
+        if trainer.step == 9:
+            raise SystemExit  # 与 kill 不同的是会写总结，但不再存检查点
+
+    monkeypatch.setattr(Trainer, "save_in_between", die)
+    with pytest.raises(SystemExit):
+        run(config, tiny_data)
+    monkeypatch.undo()
+    assert read_state(killed / "last")["step"] == 8
+    run(config, tiny_data, resume=killed / "last")
+    assert_same_run(plain, killed)
+    assert vdl_records(plain) == vdl_records(killed)
+
+
+def test_saves_by_the_clock(make_config, tiny_data, output, monkeypatch):
+    steps = []
+    real = Trainer.save_checkpoint
+    monkeypatch.setattr(Trainer, "save_checkpoint", lambda self: (steps.append(self.step), real(self)))
+    run(make_config("train.save_every_minutes=1e-9", "train.epochs=1"), tiny_data)
+    assert steps == [1, 2, 3, 4, 5]
+    steps.clear()
+    run(make_config("train.epochs=1", f"output_dir={output / 'other'}"), tiny_data)
+    assert steps == [5]
+
+
+# ---------------------------------------------------------------- 意外
+
+
+def test_folder_deleted_in_mid_run(make_config, tiny_data, output, monkeypatch, tmp_path):
+    """输出文件夹没了：权重存到别处，说出在哪里。"""
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    config = make_config("train.epochs=2")
+    real = Trainer.validate
+
+    def delete(trainer, data):
+        real(trainer, data)
+        if trainer.step == 10:
+            shutil.rmtree(config.output_dir)
+
+    monkeypatch.setattr(Trainer, "validate", delete)
+    with pytest.raises(UserError, match="被删去或搬走") as error:
+        run(config, tiny_data)
+    saved = re.search(r"存到了 (\S+)", str(error.value))[1]
+    assert read_state(saved)["step"] == 10 and len(read_arrays(saved)) > 3
+    assert not Path(config.output_dir).exists()
+
+
+@pytest.mark.parametrize(
+    "error",
+    [MemoryError(), RuntimeError("(ResourceExhausted) Out of memory error"), ValueError("bad_alloc")],
+    ids=lambda error: type(error).__name__,
+)
+def test_out_of_memory_names_a_batch_size(error, make_config, tiny_data, monkeypatch):
+    config = make_config("train.epochs=1")
+
+    def fail(trainer, batch):
+        raise error
+
+    monkeypatch.setattr(Trainer, "train_step", fail)
+    with pytest.raises(UserError, match=rf"内存不够.*data\.batch_size={config.data.batch_size // 2}"):
+        trainer = Trainer(small_network(), build_task(config.task, INFO), config)
+        trainer.fit(*tiny_data)
+    assert read_summary(Path(config.output_dir))["status"] == "failed"
+
+
+def test_two_runs_in_one_folder(make_config, tiny_data):
+    config = make_config("train.epochs=1")
+    Path(config.output_dir).mkdir(parents=True, exist_ok=True)
+    with FolderLock(Path(config.output_dir)), pytest.raises(UserError, match="正由另一次运行使用"):
+        Trainer(small_network(), build_task(config.task, INFO), config).fit(*tiny_data)
+    assert os.listdir(config.output_dir) == []

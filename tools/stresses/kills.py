@@ -195,8 +195,7 @@ def campaign(
                 report(f"{name}：{kill}：{said}")
             else:
                 shutil.rmtree(folder, ignore_errors=True)
-        report(
-            f"{name}：{operations} 次文件操作，杀了 {len(kills)} 次（其中 {share} 次在随机的时刻），{bad} 次不同"
-        )
+        killed = f"杀了 {len(kills)} 次（其中 {share} 次在随机的时刻），{bad} 次不同"
+        report(f"{name}：{operations} 次文件操作，{killed}")
         done, failed = done + len(kills), failed + bad
     return done, failed
