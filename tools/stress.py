@@ -17,8 +17,8 @@ from paddle_notes import cli
 from paddle_notes.errors import UserError
 
 ROOT = Path(__file__).resolve().parent.parent
-KINDS = {"configs": 5000, "kills": 200}  # 名字 -> 完整的一遍做几次
-SHORT = {"configs": 150, "kills": 3}
+KINDS = {"configs": 5000, "readers": 2000, "kills": 200}  # 名字 -> 完整的一遍做几次
+SHORT = {"configs": 150, "readers": 20, "kills": 3}
 
 
 def parse_args(argv: list[str] | None):
@@ -44,11 +44,15 @@ def torture(kind: str, count: int, seed: int, short: bool, work: Path) -> tuple[
         from stresses.configs import campaign
 
         return campaign(load_train(), count, seed, work, print)
+    if kind == "readers":
+        from stresses.readers import campaign
+
+        return campaign(count, seed, work, print)
     if not hasattr(os, "fork"):
         raise UserError("这个系统没有 fork，做不了 kills；请在 Linux 或 macOS 上做")
     from stresses.kills import campaign
 
-    return campaign(load_train(), count, seed, 40 if short else 1, work, print)
+    return campaign(load_train(), count, seed, 120 if short else 1, work, print)
 
 
 def main(argv: list[str] | None = None) -> int:

@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 from pathlib import Path
 
 
 def read_metrics(file: Path) -> list[dict]:
-    """读 metrics.jsonl，每行一条记录。"""
-    return [json.loads(line) for line in file.read_text(encoding="utf-8").splitlines()]
+    """读 metrics.jsonl，每行一条记录；损坏的行不要。"""
+    records = []
+    for line in file.read_text(encoding="utf-8", errors="replace").splitlines():
+        with contextlib.suppress(ValueError, RecursionError):
+            record = json.loads(line)
+            if isinstance(record, dict) and {"split", "step"} <= record.keys():
+                records.append(record)
+    return records
 
 
 def draw_curves(metrics_file: Path, picture: Path, metric: str) -> None:

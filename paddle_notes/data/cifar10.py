@@ -13,6 +13,7 @@ import numpy as np
 
 from paddle_notes import safe_pickle
 from paddle_notes.data.download import downloaded
+from paddle_notes.data.files import refuse_special
 from paddle_notes.data.images import ImageSet, make_preprocess, resize, split_valid
 from paddle_notes.errors import UserError
 
@@ -20,18 +21,40 @@ CLASSES = ("飞机", "汽车", "鸟", "猫", "鹿", "狗", "蛙", "马", "船", 
 MEAN, STD = (0.4914, 0.4822, 0.4465), (0.2470, 0.2435, 0.2616)
 
 
+LARGEST = 1 << 30  # 字节：解开之后的压缩包，完整的是它的六分之一
+
+
+def read_batch(content: dict) -> tuple[np.ndarray, np.ndarray]:
+    """一个 pickle 文件里的图像 (n, 3072) uint8 与标签 (n,) int64；不是这个样子时抛 ValueError。"""
+    data, labels = content[b"data"], content[b"labels"]
+    if not isinstance(data, np.ndarray) or data.dtype != np.uint8 or data.shape[1:] != (3072,):
+        raise ValueError("图像应是 (N, 3072) 的 uint8 数组")
+    if not isinstance(labels, list) or not all(type(label) is int for label in labels):
+        raise ValueError("标签应是整数的列表")
+    if len(labels) != len(data) or not all(0 <= label < len(CLASSES) for label in labels):
+        raise ValueError(f"{len(data)} 张图像应有同样多个标签，各在 0 到 {len(CLASSES) - 1} 之间")
+    return data, np.array(labels, "int64")
+
+
 def read_archive(file: Path) -> dict[str, tuple[np.ndarray, np.ndarray]]:
     """读压缩包，返回 train 与 test 各自的图像 (N, 32, 32, 3) uint8 与标签 (N,) int64。"""
+    refuse_special(file)
     parts: dict[str, list] = {"train": [], "test": []}
     try:
         with tarfile.open(file) as archive:
-            for member in sorted(archive.getmembers(), key=lambda member: member.name):
+            members, total = [], 0
+            for member in archive:
+                total += member.size
+                if total > LARGEST:
+                    raise ValueError("解开之后太大")
+                members.append(member)
+            for member in sorted(members, key=lambda member: member.name):
                 name = Path(member.name).name
                 kind = {"data": "train", "test": "test"}.get(name.split("_")[0])
                 if kind is None or "_batch" not in name or not member.isfile():
                     continue
                 content = safe_pickle.load(archive.extractfile(member), encoding="bytes")
-                parts[kind].append((np.asarray(content[b"data"], np.uint8), np.asarray(content[b"labels"])))
+                parts[kind].append(read_batch(content))
     except FileNotFoundError:
         raise UserError(f"找不到 {file}；data.path 应是 cifar-10-python.tar.gz") from None
     except Exception as error:  # 坏的压缩包与坏的 pickle 抛出的异常五花八门
@@ -42,7 +65,7 @@ def read_archive(file: Path) -> dict[str, tuple[np.ndarray, np.ndarray]]:
     for kind, batches in parts.items():
         pixels = np.concatenate([data for data, _ in batches])  # (N, 3072)，先红、再绿、再蓝
         images = pixels.reshape(-1, 3, 32, 32).transpose(0, 2, 3, 1)
-        result[kind] = images, np.concatenate([labels for _, labels in batches]).astype("int64")
+        result[kind] = images, np.concatenate([labels for _, labels in batches])
     return result
 
 

@@ -7,12 +7,15 @@
 from __future__ import annotations
 
 import gzip
+import math
 import struct
+import zlib
 from pathlib import Path
 
 import numpy as np
 
 from paddle_notes.data.download import downloaded
+from paddle_notes.data.files import refuse_special
 from paddle_notes.data.images import ImageSet, make_preprocess, resize, split_valid
 from paddle_notes.errors import UserError
 
@@ -23,27 +26,35 @@ FASHION_FOLDER = Path("/usr/share/datasets/fashion-mnist")  # Debian 的 dataset
 FASHION_CLASSES = ("T 恤", "裤子", "套头衫", "连衣裙", "外套", "凉鞋", "衬衫", "运动鞋", "包", "短靴")
 
 
+LARGEST = 1 << 29  # 字节：完整的 MNIST 训练图像是它的十分之一
+
+
 def read_idx(file: Path) -> np.ndarray:
     """读一个 IDX 文件（可以是 gzip 压缩的），返回 uint8 数组。不完整或不是 IDX 时抛 :class:`UserError`。
 
     格式：2 字节 0，1 字节类型（8 为 uint8），1 字节维数，每维 4 字节大端长度，然后是数据。
+    文件头说有多少就只读多少：压缩的文件可以很小而解开之后大得放不下。
     """
+    refuse_special(file)
     try:
-        data = file.read_bytes()
-        if data[:2] == b"\x1f\x8b":
-            data = gzip.decompress(data)
+        with file.open("rb") as plain:
+            zipped = plain.read(2) == b"\x1f\x8b"
+        with gzip.open(file) if zipped else file.open("rb") as stream:
+            head = stream.read(4)
+            if len(head) < 4 or head[:3] != b"\x00\x00\x08" or not 1 <= head[3] <= 3:
+                raise UserError(f"{file} 不是 IDX 文件")
+            shape = struct.unpack(f">{head[3]}I", stream.read(4 * head[3]))
+            size = math.prod(shape)
+            if not 0 < size <= LARGEST:
+                raise UserError(f"{file} 的文件头说有 {size:,} 个字节的数据，不像 MNIST，请重新下载")
+            data = stream.read(size + 1)
     except FileNotFoundError:
         raise UserError(f"找不到 {file}；data.path 应是装着四个 IDX 文件的文件夹") from None
-    except (EOFError, gzip.BadGzipFile, OSError) as error:
+    except (EOFError, OSError, zlib.error, struct.error) as error:
         raise UserError(f"{file} 不完整或已损坏，请重新下载") from error
-    if len(data) < 4 or data[:3] != b"\x00\x00\x08":
-        raise UserError(f"{file} 不是 IDX 文件")
-    ndim = data[3]
-    shape = struct.unpack(f">{ndim}I", data[4 : 4 + 4 * ndim]) if len(data) >= 4 + 4 * ndim else ()
-    values = np.frombuffer(data, np.uint8, offset=4 + 4 * len(shape))
-    if not shape or values.size != np.prod(shape):
-        raise UserError(f"{file} 不完整：数据有 {values.size} 个字节，与文件头不符，请重新下载")
-    return values.reshape(shape)
+    if len(data) != size:
+        raise UserError(f"{file} 不完整：数据有 {len(data)} 个字节，与文件头不符，请重新下载")
+    return np.frombuffer(data, np.uint8).reshape(shape)
 
 
 def _find(folder: Path, prefix: str) -> tuple[Path, Path]:
@@ -69,7 +80,7 @@ def _load(config, dataset: str, classes: tuple[str, ...], mean, std) -> tuple[Im
         else:
             image_file, label_file = _find(Path(config.path), prefix)
         images, labels = read_idx(image_file), read_idx(label_file).astype("int64")
-        if images.ndim != 3 or labels.ndim != 1 or len(images) != len(labels):
+        if images.shape[1:] != (28, 28) or labels.shape != images.shape[:1]:
             raise UserError(f"{image_file} 与 {label_file} 对不上：{images.shape} 与 {labels.shape}")
         if labels.max(initial=0) >= len(classes):
             raise UserError(f"{label_file} 里有类别 {labels.max()}，应在 0 到 {len(classes) - 1} 之间")

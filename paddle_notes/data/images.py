@@ -5,12 +5,14 @@ from __future__ import annotations
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
+from typing import IO
 
 import numpy as np
 from PIL import Image, ImageOps
 
 from paddle_notes.data.augment import center_crop
 from paddle_notes.data.batches import ImageBatches
+from paddle_notes.data.files import refuse_special
 from paddle_notes.errors import UserError
 
 # 不超过这么多字节的图像文件夹一次读进内存，更大的在用到时再读
@@ -55,11 +57,13 @@ class Preprocess:
         std = np.array(self.std, "float32").reshape(-1, 1, 1) * 255
         return (images - mean) / std
 
-    def load(self, path: Path) -> np.ndarray:
+    def load(self, path: Path | IO[bytes]) -> np.ndarray:
         """读任意大小、任意模式的图像文件，返回 (C, load_size, load_size) uint8。
 
         按 EXIF 转正；透明处视为白色；16 位灰度取高 8 位。读不了时抛 :class:`UserError`。
         """
+        if isinstance(path, Path):  # 也可以是压缩包里的一个文件
+            refuse_special(path)
         try:
             with Image.open(path) as image:
                 image = ImageOps.exif_transpose(image)

@@ -208,7 +208,7 @@ def read_poems(path: Path) -> list[list[str]]:
     if path.suffix.lower() == ".json":
         try:
             items = json.loads(read_text(path))
-        except ValueError as error:
+        except (ValueError, RecursionError) as error:
             raise UserError(f"{path} 不是合法的 JSON：{error}") from error
         try:
             poems = [[clean(line).strip() for line in list_of(item["paragraphs"])] for item in list_of(items)]

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
+from paddle_notes.data.files import refuse_special
 from paddle_notes.errors import UserError
 
 PAD, UNKNOWN, BEGIN, END = 0, 1, 2, 3
@@ -97,6 +98,7 @@ def clean(text: str) -> str:
 
 def read_text(path: Path) -> str:
     """读文本文件：UTF-8（有没有 BOM 都行）、带 BOM 的 UTF-16，或 GB18030；都不是时抛 :class:`UserError`。"""
+    refuse_special(path)
     try:
         data = path.read_bytes()
     except FileNotFoundError:

@@ -4,7 +4,7 @@
 
 - ``best.pdparams``：网络的参数与缓冲区，也能用 ``paddle.load`` 读；
 - ``best.pdopt``：优化器的状态；
-- ``best.json``：训练进度、指标、造网络与预处理所需的设置，以及前两个文件的校验和。
+- ``best.json``：训练进度、指标、造网络与预处理所需的设置，以及三个文件的校验和。
 
 前两个是 pickle 文件，读取时只认数组，见 :mod:`paddle_notes.safe_pickle`。
 
@@ -52,6 +52,23 @@ def crc32(file: Path) -> int:
     return value
 
 
+def _own_crc32(state: dict) -> int:
+    """说明文件自己的校验和：除去这一项之后的内容的 CRC-32。"""
+    checksums = {suffix: value for suffix, value in state["crc32"].items() if suffix != ".json"}
+    content = json.loads(json.dumps({**state, "crc32": checksums}))  # 键都变成文字
+    return zlib.crc32(json.dumps(content, sort_keys=True).encode("ascii"))
+
+
+def _read_json(file: Path) -> dict:
+    """读说明文件；不是字典、没有校验和、与自己的校验和不符时抛 ValueError。以前的没有自己的那一项。"""
+    state = json.loads(file.read_text(encoding="utf-8"))
+    if not isinstance(state, dict) or not isinstance(state.get("crc32"), dict):
+        raise ValueError
+    if ".json" in state["crc32"] and state["crc32"][".json"] != _own_crc32(state):
+        raise ValueError
+    return state
+
+
 def _sync(file: Path) -> None:
     """等文件的内容真正写到磁盘上。"""
     with file.open("rb+") as stream:
@@ -82,9 +99,9 @@ def _files(path: Path) -> dict[str, Path]:
 def _is_whole(files: dict[str, Path]) -> bool:
     """三个文件是不是都在，而且与说明里的校验和相符。"""
     try:
-        checksums = json.loads(files[".json"].read_text(encoding="utf-8"))["crc32"]
+        checksums = _read_json(files[".json"])["crc32"]
         return all(crc32(files[suffix]) == checksums[suffix] for suffix in SUFFIXES[:2])
-    except (OSError, ValueError, KeyError, TypeError):
+    except (OSError, ValueError, KeyError, RecursionError):
         return False
 
 
@@ -145,7 +162,8 @@ def save_checkpoint(path: Path, params: dict, optimizer: dict, state: dict) -> N
             warnings.filterwarnings("ignore", message=".*state dict is empty.*")  # sgd 没有状态
             paddle.save(optimizer, str(temporaries[1]))
         checksums = {suffix: crc32(file) for suffix, file in zip(SUFFIXES, temporaries[:2])}
-        write_json(temporaries[2], {**state, "crc32": checksums})
+        content = {**state, "crc32": checksums}
+        write_json(temporaries[2], {**content, "crc32": {**checksums, ".json": _own_crc32(content)}})
 
 
 def copy_checkpoint(source: Path, target: Path) -> None:
@@ -160,14 +178,13 @@ def read_state(path: str | Path) -> dict:
     path = split_suffix(path)
     file = _files(path)[".json"]
     try:
-        state = json.loads(file.read_text(encoding="utf-8"))
+        return _read_json(file)
     except FileNotFoundError:
         raise UserError(_missing(path, file)) from None
-    except (ValueError, OSError) as error:
-        raise UserError(f"检查点的说明文件 {file} 已损坏，请改用另一个检查点") from error
-    if not isinstance(state, dict) or "crc32" not in state:
-        raise UserError(f"{file} 不是本项目写的检查点说明文件")
-    return state
+    except (ValueError, OSError, RecursionError) as error:
+        raise UserError(
+            f"检查点的说明文件 {file} 已损坏、被改动过，或不是本项目写的；请改用另一个检查点"
+        ) from error
 
 
 def read_description(path: str | Path) -> tuple[dict, dict]:

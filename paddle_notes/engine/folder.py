@@ -38,7 +38,7 @@ def read_summary(folder: Path) -> dict | None:
         summary = json.loads((folder / "summary.json").read_text(encoding="utf-8"))
     except (FileNotFoundError, NotADirectoryError):
         return None
-    except ValueError:
+    except (ValueError, RecursionError):
         return {"status": "failed"}
     return summary if isinstance(summary, dict) else {"status": "failed"}
 

@@ -45,6 +45,7 @@ def keep_vdl_until(file: Path, step: int) -> None:
     文件由一条条“8 字节小端长度 + protobuf”组成。VisualDL 只读一个文件夹里最新的文件，
     所以继续训练时必须接着写原来的文件，而不是另开一个。
     """
+    from google.protobuf.message import DecodeError
     from visualdl.proto.record_pb2 import Record
 
     data, position, kept = file.read_bytes(), 0, []
@@ -53,7 +54,10 @@ def keep_vdl_until(file: Path, step: int) -> None:
         end = position + 8 + length
         if end > len(data):
             break
-        record = Record.FromString(data[position + 8 : end])
+        try:
+            record = Record.FromString(data[position + 8 : end])
+        except DecodeError:  # 损坏了：此后的都不可信
+            break
         if all(value.id <= step and not value.tag.startswith("test/") for value in record.values):
             kept.append(data[position:end])
         position = end
@@ -61,10 +65,10 @@ def keep_vdl_until(file: Path, step: int) -> None:
 
 
 def keep_metrics_until(file: Path, step: int) -> None:
-    """删去 metrics.jsonl 中 ``step`` 之后的记录、测试的记录，以及末尾没写完的一行。"""
+    """删去 metrics.jsonl 中 ``step`` 之后的记录、测试的记录，以及没写完、损坏了的行。"""
     kept = []
-    for line in file.read_text(encoding="utf-8").splitlines():
-        with contextlib.suppress(ValueError):
+    for line in file.read_text(encoding="utf-8", errors="replace").splitlines():
+        with contextlib.suppress(ValueError, TypeError, KeyError, RecursionError):  # 损坏的行
             record = json.loads(line)
             if record["step"] <= step and record["split"] != "test":
                 kept.append(line + "\n")

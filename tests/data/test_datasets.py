@@ -20,6 +20,8 @@ from PIL import Image
 
 from paddle_notes.config import ImageData, parse_config
 from paddle_notes.data import build_data, idx
+from paddle_notes.data.cifar10 import read_archive, read_batch
+from paddle_notes.data.idx import read_idx
 from paddle_notes.errors import UserError
 
 REAL = Path(os.environ.get("PADDLE_NOTES_TEST_DATA", "没有设"))
@@ -109,6 +111,51 @@ def test_idx_foreign_file(idx_folder):
         read("mnist", idx_folder)
 
 
+def test_idx_bomb(tmp_path):
+    """压缩的文件很小，解开之后 1 GiB：只读文件头说的那么多。"""
+    import tracemalloc
+
+    file = tmp_path / "bomb.gz"
+    with gzip.open(file, "wb", compresslevel=9) as stream:
+        stream.write(b"\0\0\x08\x01" + (100).to_bytes(4, "big"))
+        for _ in range(64):
+            stream.write(b"\0" * (1 << 20))
+    tracemalloc.start()
+    with pytest.raises(UserError, match="数据有 101 个字节，与文件头不符"):
+        read_idx(file)
+    assert tracemalloc.get_traced_memory()[1] < 8 << 20
+    tracemalloc.stop()
+
+
+@pytest.mark.parametrize(
+    ("header", "said"),
+    [
+        (b"\0\0\x08\x03" + b"\xff" * 12, "不像 MNIST"),
+        (b"\0\0\x08\x01" + b"\0" * 4, "0 个字节的数据"),
+        (b"\0\0\x08\x00", "不是 IDX 文件"),
+        (b"\0\0\x08\xff" + b"\0" * 1020, "不是 IDX 文件"),
+        (b"\0\0\x08\x03\0\0", "不完整或已损坏"),
+        (b"\x1f\x8b\x08\0\0\0\0\0\0\x03\xff\xff", "不完整或已损坏"),
+    ],
+)
+def test_idx_impossible_headers(tmp_path, header, said):
+    (tmp_path / "x").write_bytes(header)
+    with pytest.raises(UserError, match=said):
+        read_idx(tmp_path / "x")
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="这个系统没有管道文件")
+def test_special_files_are_refused_not_waited_for(tmp_path):
+    """管道没有人写，读它会一直等下去。"""
+    from paddle_notes.data.images import Preprocess
+    from paddle_notes.data.vocabulary import read_text
+
+    os.mkfifo(tmp_path / "x.png")
+    for read in (Preprocess(1, 28, (0.5,), (0.5,), 28).load, read_text, read_idx, read_archive):
+        with pytest.raises(UserError, match="不是普通的文件"):
+            read(tmp_path / "x.png")
+
+
 def test_idx_missing(tmp_path):
     with pytest.raises(UserError, match="找不到"):
         read("mnist", tmp_path)
@@ -162,6 +209,24 @@ def test_cifar10_does_not_execute_pickles(tmp_path):
     with pytest.raises(UserError, match="不允许的内容"):
         read("cifar10", write_cifar(tmp_path / "c.tar.gz", members))
     assert not target.exists()
+
+
+@pytest.mark.parametrize(
+    ("data", "labels", "said"),
+    [
+        (np.zeros((4, 3072), "uint8"), [0, 1, 2], "4 张图像应有同样多个标签"),
+        (np.zeros((4, 3072), "uint8"), [0, 1, 2, 10], "在 0 到 9 之间"),
+        (np.zeros((4, 3072), "uint8"), [0, 1, 2, -1], "在 0 到 9 之间"),
+        (np.zeros((4, 3072), "uint8"), [0, 1, 2, 1.9], "整数的列表"),
+        (np.zeros((4, 3072), "uint8"), [0, 1, 2, True], "整数的列表"),
+        (np.zeros((4, 3072), "uint8"), "0123", "整数的列表"),
+        (np.zeros((4, 3072), "float32"), [0, 1, 2, 3], "uint8 数组"),
+        (np.zeros((4, 1024), "uint8"), [0, 1, 2, 3], "uint8 数组"),
+    ],
+)
+def test_cifar10_batches_are_checked(data, labels, said):
+    with pytest.raises(ValueError, match=said):
+        read_batch({b"data": data, b"labels": labels})
 
 
 def test_cifar10_bad_archive(tmp_path):

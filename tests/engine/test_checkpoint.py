@@ -122,9 +122,10 @@ def test_dots_in_a_name_are_kept(tmp_path):
 
 
 def test_checksums_are_stored(checkpoint):
-    assert read_state(checkpoint)["crc32"] == {
-        suffix: crc32(checkpoint.with_suffix(suffix)) for suffix in (".pdparams", ".pdopt")
-    }
+    stored = read_state(checkpoint)["crc32"]
+    assert stored.keys() == {".pdparams", ".pdopt", ".json"}
+    for suffix in (".pdparams", ".pdopt"):
+        assert stored[suffix] == crc32(checkpoint.with_suffix(suffix))
     (checkpoint.parent / "x").write_bytes(b"123456789")
     assert crc32(checkpoint.parent / "x") == 0xCBF43926  # CRC-32 的标准检验值
 
@@ -295,6 +296,41 @@ def test_killed_at_any_file_operation(tmp_path):
             break
         assert done.returncode == 9, done.stderr
     assert copied == sorted(copied) and set(copied) == {1, 2} and len(copied) > 12
+
+
+@pytest.mark.parametrize("change", ["step", "inner", "removed"])
+def test_an_edited_description_is_refused(checkpoint, change):
+    """说明文件也有自己的校验和：改一个数、删一项都看得出来。"""
+    save(checkpoint, 1.0)
+    file = checkpoint.with_suffix(".json")
+    content = json.loads(file.read_text(encoding="utf-8"))
+    assert read_state(checkpoint)["step"] == content["step"]
+    if change == "step":
+        content["step"] += 1
+    elif change == "inner":
+        content["crc32"][".pdparams"] += 1
+    else:
+        content.pop("step")
+    file.write_text(json.dumps(content), encoding="utf-8")
+    with pytest.raises(UserError, match="已损坏、被改动过"):
+        read_state(checkpoint)
+    assert newest_whole(checkpoint.parent, (checkpoint.name,)) == (None, [checkpoint])
+
+
+def test_descriptions_written_before_are_read(checkpoint):
+    save(checkpoint, 1.0)
+    file = checkpoint.with_suffix(".json")
+    content = json.loads(file.read_text(encoding="utf-8"))
+    del content["crc32"][".json"]
+    file.write_text(json.dumps(content), encoding="utf-8")
+    assert read_state(checkpoint)["step"] == content["step"]
+
+
+def test_deep_json_is_refused(checkpoint):
+    save(checkpoint, 1.0)
+    checkpoint.with_suffix(".json").write_text("[" * 100_000 + "]" * 100_000, encoding="utf-8")
+    with pytest.raises(UserError, match="已损坏、被改动过"):
+        read_state(checkpoint)
 
 
 def test_the_newest_whole_checkpoint(tmp_path):

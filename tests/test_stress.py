@@ -1,0 +1,95 @@
+"""折磨测试的短的一遍；以及它自己看得出毛病：坏的结果、异常、慢、两次运行的不同。"""
+
+from __future__ import annotations
+
+import os
+import random
+import shutil
+import time
+
+import pytest
+
+from paddle_notes.errors import UserError
+
+
+@pytest.fixture(scope="module")
+def stress(load_tool):
+    return load_tool("stress")
+
+
+@pytest.fixture
+def parts(stress):
+    """``parts("kills")``：tools/stresses/ 里的一个模块（载入 tools/stress.py 之后才找得到）。"""
+    import importlib
+
+    return lambda name: importlib.import_module(f"stresses.{name}")
+
+
+@pytest.fixture
+def unlimited(parts, monkeypatch):
+    """不限制本进程的内存：它还要跑别的测试。"""
+    monkeypatch.setattr(parts("configs"), "limit_memory", lambda: None)
+
+
+def test_damaged_files(parts, unlimited, tmp_path):
+    said: list[str] = []
+    done, failed = parts("readers").campaign(20, 0, tmp_path, said.append)
+    assert (done, failed, said) == (20 * len(parts("readers").READERS), 0, [])
+
+
+def test_bad_configs(stress, parts, unlimited, tmp_path, root, monkeypatch):
+    monkeypatch.chdir(root)
+    said: list[str] = []
+    done, failed = parts("configs").campaign(stress.load_train(), 60, 0, tmp_path, said.append)
+    assert (done, failed, said) == (60, 0, [])
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="这个系统没有 fork")
+def test_killed_and_resumed(run_tool, root):
+    """三种训练各在几次文件操作上死去，接着训练完，逐位相同。在另一个进程里：fork 之前不能有别的线程。"""
+    result = run_tool("stress", "kills", "--short", "--count", "1", cwd=root)
+    assert result.code == 0, result.text
+    assert "0 次有问题" in result.out and result.out.count("次文件操作") == 3
+
+
+# ---------------------------------------------------------------- 看得出毛病
+
+
+def test_attempt_sees_exceptions_and_slowness(parts, monkeypatch, tmp_path):
+    readers, configs = parts("readers"), parts("configs")
+    monkeypatch.setattr(readers, "SECONDS", 0.01)
+    monkeypatch.setattr(configs, "SECONDS", 0.01)
+
+    def fail(error):
+        def read(*arguments):
+            raise error
+
+        return read
+
+    for attempt in (lambda act: readers.attempt(act, tmp_path), lambda act: configs.attempt(act, [])):
+        assert attempt(fail(KeyError("x"))).startswith("KeyError")
+        assert attempt(fail(RecursionError())).startswith("RecursionError")
+        assert attempt(fail(UserError("坏" * 700))).startswith("一句话有 700 个字")
+        assert "秒" in attempt(lambda *arguments: time.sleep(0.05))
+        assert attempt(fail(UserError("文件坏了"))) == "" and attempt(lambda *arguments: None) == ""
+    assert configs.attempt(fail(UserError("bad file"))).startswith("不是中文")
+
+
+def test_damage_depends_on_the_seed_only(parts):
+    damaged = parts("readers").damaged
+    data = bytes(range(256)) * 4
+    assert damaged(data, random.Random("1")) == damaged(data, random.Random("1")) != data
+    assert len({damaged(data, random.Random(str(seed))) for seed in range(50)}) > 40
+
+
+def test_differences_between_runs_are_seen(parts, tool, root, tmp_path):
+    """两次相同的运行没有不同；换一个种子，权重、指标、VisualDL、总结都看得出。"""
+    words = ["-c", root / "configs" / "softmax_regression.yml", "-o", "train.epochs=1", "data.batch_size=500"]
+    for name, seed in (("a", 0), ("b", 0), ("c", 1)):
+        assert tool("train", *words, f"seed={seed}", f"output_dir={tmp_path / name}").code == 0
+    differences = parts("kills").differences
+    assert list(differences(tmp_path / "a", tmp_path / "b")) == []
+    found = list(differences(tmp_path / "a", tmp_path / "c"))
+    assert {"last.pdparams", "metrics.jsonl", "VisualDL 的记录", "summary.json"} <= set(found)
+    shutil.copy(tmp_path / "a" / "config.yml", tmp_path / "b" / "config.yml.tmp")
+    assert list(differences(tmp_path / "a", tmp_path / "b")) == ["文件不同：['config.yml.tmp']"]
