@@ -30,7 +30,7 @@ def test_board(records, root):
         address, port = re.search(r"(http://127\.0\.0\.1:(\d+)/)", line).groups()
         with urllib.request.urlopen(address, timeout=20) as page:
             assert page.status == 200 and "/app/" in page.read().decode("utf-8")
-        with urllib.request.urlopen(f"{address}api/runs", timeout=20) as answer:
+        with urllib.request.urlopen(f"{address}app/api/runs", timeout=20) as answer:
             assert "run" in answer.read().decode("utf-8")
         addresses = {info[4][0] for info in socket.getaddrinfo(socket.gethostname(), None, socket.AF_INET)}
         for other in addresses - {"127.0.0.1"}:  # 别的网卡上打不开
