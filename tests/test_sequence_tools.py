@@ -180,7 +180,7 @@ def test_changed_data_is_noticed(language, tool):
         message = fails(tool(*arguments))
     finally:
         data.write_text(original, encoding="utf-8")
-    assert message.startswith("数据的 vocabulary 与训练") and "当时 33 项，现在 33 项" in message
+    assert message.startswith("数据的词表与训练") and "现在 33 个词元，当时 33 个" in message
 
 
 # ---------------------------------------------------------------- 生成

@@ -24,6 +24,23 @@ def parse_args(argv: list[str] | None):
     return parser.parse_args(argv)
 
 
+def check_vocabulary(weights: str, info: dict) -> None:
+    """数据文件改过之后词表也会变：同一个编号成了另一个词，形状却可能相同。没有说明文件时不检查。"""
+    from paddle_notes.engine.checkpoint import read_state, split_suffix
+    from paddle_notes.errors import UserError
+
+    path = split_suffix(weights)
+    if not (path.parent / f"{path.name}.json").is_file():
+        return
+    saved = read_state(path).get("data", {})
+    for key in info:
+        if key.endswith("vocabulary") and saved.get(key, info[key]) != info[key]:
+            raise UserError(
+                f"数据的词表与训练 {weights} 时不同（现在 {len(info[key])} 个词元，"
+                f"当时 {len(saved[key])} 个）；请用训练时的数据文件与数据选项"
+            )
+
+
 def main(argv: list[str] | None = None) -> int:
     args = parse_args(argv)
     from paddle_notes import models, runtime
@@ -36,7 +53,6 @@ def main(argv: list[str] | None = None) -> int:
 
     from paddle_notes.engine.checkpoint import check_model, load_weights
     from paddle_notes.engine.evaluate import evaluate, format_metrics
-    from paddle_notes.engine.sameness import check_data
     from paddle_notes.engine.tasks import build_task
 
     parts = build_data(config.data, config.seed)
@@ -44,10 +60,10 @@ def main(argv: list[str] | None = None) -> int:
     if data is None:
         raise UserError(f"{config.data.path} 里没有测试部分；请放一个 test 文件夹，或用 --split valid")
     info = data.info()
+    check_vocabulary(args.weights, info)
     model, options = models.build_from_config(config.model, info)
     load_weights(model, args.weights)
     check_model(args.weights, options)  # 形状相同而选项不同，如 LeNet 的两种形式
-    check_data(args.weights, info)
     task = build_task(config.task, info)
     task.prepare(parts.valid)
     metrics = evaluate(model, task, data)

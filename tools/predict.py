@@ -111,7 +111,6 @@ def predict_series(model, info: dict, args) -> int:
     from paddle_notes.analysis.forecast import draw_forecast
     from paddle_notes.config import load_config
     from paddle_notes.data import build_data
-    from paddle_notes.engine.sameness import check_data
     from paddle_notes.errors import UserError
 
     file = Path(args.weights).parent / "config.yml"
@@ -119,7 +118,8 @@ def predict_series(model, info: dict, args) -> int:
         raise UserError(f"画预测要有数据：找不到 {file}；请用 tools/train.py 的输出文件夹里的检查点")
     config = load_config(file)
     data = build_data(config.data, config.seed).test
-    check_data(args.weights, data.info())
+    if data.info() != info:
+        raise UserError(f"{file} 说明的数据与训练 {args.weights} 时不同；请用训练时的数据")
     with paddle.no_grad():
         outputs = [model(paddle.to_tensor(inputs)).numpy() for inputs, _ in data.epoch()]
     series = data.dataset

@@ -131,11 +131,12 @@ def evaluate(translator: Translator, args) -> dict:
     from paddle_notes.config import load_config
     from paddle_notes.data import build_data
     from paddle_notes.data.pairs import translation_scores
-    from paddle_notes.engine.sameness import check_data
+    from paddle_notes.errors import UserError
 
     config = load_config(Path(args.weights).parent / "config.yml", args.override)
     parts = build_data(config.data, config.seed)
-    check_data(args.weights, parts.train.info())
+    if parts.train.info() != translator.info:
+        raise UserError("现在的数据与训练时的不同（词表或长度对不上）；请用训练时的那份数据")
     part = getattr(parts, args.split)
     sources, references = part.dataset.texts()
     answers = translator.translate(sources)

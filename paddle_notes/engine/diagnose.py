@@ -1,4 +1,4 @@
-"""损失、梯度、参数变成 NaN 或无穷时，找出是哪一层；损失不动时，给一个提示。"""
+"""损失变成 NaN 或无穷时，找出第一个出问题的层。"""
 
 from __future__ import annotations
 
@@ -11,25 +11,6 @@ def _is_bad(value) -> bool:
         isinstance(value, paddle.Tensor)
         and paddle.is_floating_point(value)
         and not bool(paddle.isfinite(value).all())
-    )
-
-
-def first_bad_parameter(model: nn.Layer, gradient: bool = False) -> str | None:
-    """第一个不是有限数的参数（``gradient`` 为真时看它的梯度）的名字；都正常时为 None。
-
-    只看损失不够：Paddle 的 ReLU 把 NaN 变成 0，参数坏了，损失却可以一直是有限数。
-    """
-    for name, parameter in model.named_parameters():
-        value = parameter.grad if gradient else parameter
-        if value is not None and _is_bad(value):
-            return name
-    return None
-
-
-def advise(lr: float) -> str:
-    return (
-        f"多半是学习率太大（现在是 {lr:g}），请试 -o optimizer.lr={lr / 10:g}，"
-        "或加长预热（-o optimizer.warmup=0.1），或裁剪梯度（-o optimizer.clip_norm=1），或检查输入是否归一化"
     )
 
 
@@ -60,4 +41,7 @@ def explain_bad_loss(model: nn.Layer, task, batch: tuple, lr: float) -> str:
         for handle in handles:
             handle.remove()
     where = found[0] if found else "各层的输出都是有限数，问题出在损失函数"
-    return f"{where}；{advise(lr)}"
+    return (
+        f"{where}；多半是学习率太大（现在是 {lr:g}），"
+        f"请试 -o optimizer.lr={lr / 10:g}，或加长预热（-o optimizer.warmup=0.1），或检查输入是否归一化"
+    )

@@ -21,8 +21,7 @@ FILES += [name + suffix for name in ("best", "last") for suffix in SUFFIXES]
 FILES += ["summary.json"]
 VDL = "vdl"
 VDL_FILE, PICTURES = "vdlrecords.train.log", "pictures"
-BAD_BATCH = "bad_batch.npz"  # 使损失、梯度变成 NaN 的那一批
-LATER = ["translation.json", BAD_BATCH]  # 不是每次都有的
+LATER = ["translation.json"]  # 训练之后的工具写在旁边的
 
 _STATUS = {
     "running": "未完成",

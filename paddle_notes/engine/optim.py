@@ -51,13 +51,12 @@ def build_optimizer(config, parameters):
     return kind(config.lr, *config.betas, parameters=groups)
 
 
-def clip_gradients(parameters, clip_norm: float | None):
+def clip_gradients(parameters, clip_norm: float | None) -> None:
     """全部梯度合成一个向量，范数超过 ``clip_norm`` 就按比例缩小；None 是不裁剪。
 
-    权重与偏置一起算：g ← g·min(1, c/‖g‖)，‖g‖² = Σ ‖gᵢ‖²。返回裁剪之前的 ‖g‖，不裁剪时为 None。
+    权重与偏置一起算：g ← g·min(1, c/‖g‖)，‖g‖² = Σ ‖gᵢ‖²。
     """
-    if clip_norm is None:
-        return None
-    from paddle.nn.utils import clip_grad_norm_
+    if clip_norm is not None:
+        from paddle.nn.utils import clip_grad_norm_
 
-    return clip_grad_norm_(parameters, clip_norm)
+        clip_grad_norm_(parameters, clip_norm)

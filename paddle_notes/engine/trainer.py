@@ -28,10 +28,9 @@ from paddle_notes.engine.checkpoint import (
     save_checkpoint,
     split_suffix,
 )
-from paddle_notes.engine.diagnose import advise, explain_bad_loss, first_bad_parameter
+from paddle_notes.engine.diagnose import explain_bad_loss
 from paddle_notes.engine.evaluate import Meter, evaluate, format_metrics, to_tensors
 from paddle_notes.engine.folder import (
-    BAD_BATCH,
     PICTURES,
     VDL,
     VDL_FILE,
@@ -46,7 +45,6 @@ from paddle_notes.engine.interrupt import Interrupted, StopSignal
 from paddle_notes.engine.lock import FolderLock
 from paddle_notes.engine.logs import RunLog, format_seconds, logger
 from paddle_notes.engine.optim import build_optimizer, clip_gradients, learning_rate
-from paddle_notes.engine.sameness import check_settings, fingerprint
 from paddle_notes.errors import UserError, out_of_memory
 from paddle_notes.runtime import machine, seed_everything
 
@@ -106,7 +104,6 @@ class Trainer:
         self.train_seconds = 0.0  # 其中训练的秒数
         self.num_seen = 0  # 训练用过的样本数
         self.meter = Meter(task)  # 上一条训练记录之后的各批
-        self.first_loss: float | None = None  # 第一条训练记录的损失
         self.stop = StopSignal()
 
     # ---------------------------------------------------------------- 主循环
@@ -144,7 +141,6 @@ class Trainer:
         """准备输出文件夹与日志；``resume`` 时恢复训练的状态。"""
         self.steps_per_epoch = len(train_data)
         self.total_steps = self.steps_per_epoch * self.config.train.epochs
-        self.fingerprint = fingerprint(train_data, valid_data, test_data)
         if resume is not None:
             self.restore(resume)
         self.check_start_epoch()
@@ -232,9 +228,7 @@ class Trainer:
             if loss.place.is_cpu_place():  # GPU 上每步读数会拖慢训练，改为记录日志时检查
                 self.check_loss(loss.item(), batch)
             loss.backward()
-            norm = clip_gradients(self.parameters[part], self.config.optimizer.clip_norm)
-            if norm is not None and norm.place.is_cpu_place() and not np.isfinite(norm.item()):
-                self.fail("梯度", first_bad_parameter(self.model, gradient=True), batch)
+            clip_gradients(self.parameters[part], self.config.optimizer.clip_norm)
             self.optimizers[part].set_lr(self.lr)
             self.optimizers[part].step()
             for optimizer in self.optimizers.values():
@@ -246,50 +240,12 @@ class Trainer:
     def check_loss(self, loss: float, batch: tuple[Tensor, ...]) -> None:
         if not np.isfinite(loss):
             reason = explain_bad_loss(self.model, self.task, batch, self.lr)
-            self.keep(batch)
-            raise UserError(
-                f"第 {self.epoch + 1} 轮第 {self.step + 1} 步的损失是 {loss}，训练停止：{reason}。"
-                f"这一批存到了 {self.folder / BAD_BATCH}"
-            )
-
-    def check_parameters(self, batch: tuple[Tensor, ...]) -> None:
-        """参数里有没有 NaN 与无穷：损失是有限数时也会有。"""
-        bad = first_bad_parameter(self.model)
-        if bad is not None:
-            self.fail("参数", bad, batch)
-
-    def fail(self, what: str, name: str | None, batch: tuple[Tensor, ...]) -> None:
-        self.keep(batch)
-        raise UserError(
-            f"到第 {self.epoch + 1} 轮第 {self.step + 1} 步，{name or '全部参数'} 的{what}里有 NaN 或无穷，"
-            f"训练停止：{advise(self.lr)}。这一批存到了 {self.folder / BAD_BATCH}"
-        )
-
-    def keep(self, batch: tuple[Tensor, ...]) -> None:
-        """把出问题的一批存下来，供 ``numpy.load`` 打开来看。"""
-        np.savez(self.folder / BAD_BATCH, *(array.numpy() for array in batch))
-
-    def hint_if_stuck(self, first: float, last: float) -> None:
-        """第一轮里损失几乎没有动（不到 1 %），就提示去查；对抗的损失本来就不降。"""
-        if abs(last - first) < 0.01 * abs(first) and self.config.task.name != "adversarial":
-            logger.info(
-                "提示：一轮下来，训练损失几乎没有动（%.4f → %.4f）。多半是学习率、初始化、标签或输入有问题%s",
-                first,
-                last,
-                f"，逐项检查：{command('diagnose.py', '-c', str(self.folder / 'config.yml'))}"
-                if self.config.task.name == "classification"
-                else "",
-            )
+            raise UserError(f"第 {self.epoch + 1} 轮第 {self.step + 1} 步的损失是 {loss}，训练停止：{reason}")
 
     def log_training(self, epoch: int, index: int, batch: tuple[Tensor, ...], mark: float) -> float:
         """记录上次以来的平均损失与指标，返回现在的时刻。"""
         means = self.task.summarize(self.meter.mean())
         self.check_loss(means["loss"], batch)
-        self.check_parameters(batch)
-        if epoch == 0 and self.first_loss is None:
-            self.first_loss = means["loss"]
-        elif epoch == 0 and index == self.steps_per_epoch:
-            self.hint_if_stuck(self.first_loss, means["loss"])
         now = time.perf_counter()
         num_samples = self.meter.num_samples()
         self.train_seconds += now - mark
@@ -357,8 +313,6 @@ class Trainer:
             folder = Path(tempfile.mkdtemp(prefix=f"{folder.name}-"))
         state = {
             **self.info,
-            "config": self.config.model_dump(mode="json"),
-            "fingerprint": self.fingerprint,
             "epoch": self.step // self.steps_per_epoch,
             "step": self.step,
             "steps_per_epoch": self.steps_per_epoch,
@@ -392,7 +346,6 @@ class Trainer:
                 f"检查点 {path} 每轮 {state['steps_per_epoch']} 步，现在是 {self.steps_per_epoch} 步；"
                 "继续训练时不能改变数据与批大小"
             )
-        check_settings(path, state, self.config.model_dump(mode="json"), self.fingerprint)
         if state["step"] >= self.total_steps and not self.unfinished(path):
             raise UserError(
                 f"{path} 已经训练完 {state['epoch']} 轮；要接着训练，请加大轮数，并让学习率从那里重新安排，"
