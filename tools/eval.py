@@ -4,11 +4,15 @@
     python tools/eval.py -c configs/lenet.yml --weights output/lenet/best --split test
 
 挑网络、挑超参数看验证部分；测试部分留到最后看一次，看过之后再挑，它就成了验证部分。
+
+类别、归一化、词表、划分与训练时不同的，不能评估。用 -o data.path=… 可以评估另一批样本，类别与归一化要与训练时
+相同；这时会说明它不是训练时的那一份。
 """
 
 from __future__ import annotations
 
 import json
+import sys
 
 from paddle_notes import cli
 
@@ -24,23 +28,6 @@ def parse_args(argv: list[str] | None):
     return parser.parse_args(argv)
 
 
-def check_vocabulary(weights: str, info: dict) -> None:
-    """数据文件改过之后词表也会变：同一个编号成了另一个词，形状却可能相同。没有说明文件时不检查。"""
-    from paddle_notes.engine.checkpoint import read_state, split_suffix
-    from paddle_notes.errors import UserError
-
-    path = split_suffix(weights)
-    if not (path.parent / f"{path.name}.json").is_file():
-        return
-    saved = read_state(path).get("data", {})
-    for key in info:
-        if key.endswith("vocabulary") and saved.get(key, info[key]) != info[key]:
-            raise UserError(
-                f"数据的词表与训练 {weights} 时不同（现在 {len(info[key])} 个词元，"
-                f"当时 {len(saved[key])} 个）；请用训练时的数据文件与数据选项"
-            )
-
-
 def main(argv: list[str] | None = None) -> int:
     args = parse_args(argv)
     from paddle_notes import models, runtime
@@ -51,8 +38,9 @@ def main(argv: list[str] | None = None) -> int:
     config = load_config(args.config, cli.overrides(args))
     environment = runtime.prepare(config.runtime.device, config.runtime.threads)
 
-    from paddle_notes.engine.checkpoint import check_model, load_weights
+    from paddle_notes.engine.checkpoint import load_weights
     from paddle_notes.engine.evaluate import evaluate, format_metrics
+    from paddle_notes.engine.matching import check_use
     from paddle_notes.engine.tasks import build_task
 
     parts = build_data(config.data, config.seed)
@@ -60,10 +48,11 @@ def main(argv: list[str] | None = None) -> int:
     if data is None:
         raise UserError(f"{config.data.path} 里没有测试部分；请放一个 test 文件夹，或用 --split valid")
     info = data.info()
-    check_vocabulary(args.weights, info)
     model, options = models.build_from_config(config.model, info)
+    note = check_use(args.weights, config, info, {args.split: data.fingerprint()}, options)
+    if note:
+        print(note, file=sys.stderr)
     load_weights(model, args.weights)
-    check_model(args.weights, options)  # 形状相同而选项不同，如 LeNet 的两种形式
     task = build_task(config.task, info)
     task.prepare(parts.valid)
     metrics = evaluate(model, task, data)

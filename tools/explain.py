@@ -9,6 +9,7 @@ config.yml 说明。
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 
 from paddle_notes import cli
@@ -68,6 +69,7 @@ def main(argv: list[str] | None = None) -> int:
     from paddle_notes.data import build_data
     from paddle_notes.data.images import Preprocess, list_files
     from paddle_notes.engine.checkpoint import load_weights, read_description
+    from paddle_notes.engine.matching import check_use
 
     options, info = read_description(args.weights)
     model = models.build(**options)
@@ -84,7 +86,11 @@ def main(argv: list[str] | None = None) -> int:
             raise UserError(f"找不到 {file}，不知道用什么数据；请用 --input 给出图像")
         config = load_config(file)
         parts = build_data(config.data, config.seed)
-        data = parts.valid if parts.test is None else parts.test
+        split = "valid" if parts.test is None else "test"
+        data = getattr(parts, split)
+        note = check_use(args.weights, config, data.info(), {split: data.fingerprint()})
+        if note:
+            print(note, file=sys.stderr)
         report(model, data, preprocess, args.levels)
         chosen = np.linspace(0, data.num_samples - 1, NUM_ROWS).astype(int)  # 各类的都有
         images, _ = data.dataset[chosen]

@@ -103,7 +103,7 @@ def predict_text(model, info: dict, args) -> int:
     return 0
 
 
-def predict_series(model, info: dict, args) -> int:
+def predict_series(model, args) -> int:
     """画测试部分的一步预测与真值。数据由检查点旁边的 config.yml 说明。"""
     import numpy as np
     import paddle
@@ -111,6 +111,7 @@ def predict_series(model, info: dict, args) -> int:
     from paddle_notes.analysis.forecast import draw_forecast
     from paddle_notes.config import load_config
     from paddle_notes.data import build_data
+    from paddle_notes.engine.matching import check_use
     from paddle_notes.errors import UserError
 
     file = Path(args.weights).parent / "config.yml"
@@ -118,8 +119,9 @@ def predict_series(model, info: dict, args) -> int:
         raise UserError(f"画预测要有数据：找不到 {file}；请用 tools/train.py 的输出文件夹里的检查点")
     config = load_config(file)
     data = build_data(config.data, config.seed).test
-    if data.info() != info:
-        raise UserError(f"{file} 说明的数据与训练 {args.weights} 时不同；请用训练时的数据")
+    note = check_use(args.weights, config, data.info(), {"test": data.fingerprint()})
+    if note:
+        print(note, file=sys.stderr)
     with paddle.no_grad():
         outputs = [model(paddle.to_tensor(inputs)).numpy() for inputs, _ in data.epoch()]
     series = data.dataset
@@ -163,7 +165,7 @@ def main(argv: list[str] | None = None) -> int:
     model.eval()
     if needed == "input":
         return predict_images(model, info, files, args)
-    return predict_text(model, info, args) if needed == "text" else predict_series(model, info, args)
+    return predict_text(model, info, args) if needed == "text" else predict_series(model, args)
 
 
 if __name__ == "__main__":

@@ -80,6 +80,7 @@ def main(argv: list[str] | None = None) -> int:
         models.start_embedding(model, table, found)
         print(f"词嵌入的 {len(found):,} 行里有 {found.sum():,} 行由 {config.train.vectors} 的词向量开始")
     baselines = {} if args.dry_run else data.baselines()
+    fingerprint = data.fingerprint()
     if args.dry_run:
         config.train.epochs = 1
         data = data.first(2)
@@ -87,7 +88,7 @@ def main(argv: list[str] | None = None) -> int:
         model,
         build_task(config.task, info),
         config,
-        info={"model": options, "data": info},
+        info={"model": options, "data": info, "fingerprint": fingerprint},
         baselines=baselines,
         dry_run=args.dry_run,
         environment=environment,

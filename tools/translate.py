@@ -12,6 +12,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from pathlib import Path
 
 from paddle_notes import cli
@@ -131,13 +132,14 @@ def evaluate(translator: Translator, args) -> dict:
     from paddle_notes.config import load_config
     from paddle_notes.data import build_data
     from paddle_notes.data.pairs import translation_scores
-    from paddle_notes.errors import UserError
+    from paddle_notes.engine.matching import check_use
 
     config = load_config(Path(args.weights).parent / "config.yml", args.override)
     parts = build_data(config.data, config.seed)
-    if parts.train.info() != translator.info:
-        raise UserError("现在的数据与训练时的不同（词表或长度对不上）；请用训练时的那份数据")
     part = getattr(parts, args.split)
+    note = check_use(args.weights, config, part.info(), {args.split: part.fingerprint()})
+    if note:
+        print(note, file=sys.stderr)
     sources, references = part.dataset.texts()
     answers = translator.translate(sources)
     if args.temperature is not None:

@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable, Iterator
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
     from paddle_notes.data.images import ImageSet
 
 Arrays = tuple[np.ndarray, ...]
+NUM_PROBES = 64  # 指纹看几个样本
 
 
 class Batches:
@@ -63,6 +65,24 @@ class Batches:
         if not hasattr(self.dataset, "baselines"):
             return {}
         return self.dataset.baselines({name: batches.dataset for name, batches in others.items()})
+
+    def probes(self) -> Arrays:
+        """算指纹用的样本：均匀取出的几十个，没有增广。"""
+        count = len(self.dataset)
+        return self.dataset[np.linspace(0, count - 1, min(count, NUM_PROBES)).astype(int)]
+
+    def fingerprint(self) -> dict:
+        """这份数据的指纹：样本数，与一些样本的散列，用来认出数据换过；与批大小、次序、增广无关。
+
+        没有取到的样本改了，认不出来。小数只取两位：换一台机器，求均值的末位就不同，标准化的数随之不同。
+        """
+        digest = hashlib.sha256()
+        for array in map(np.asarray, self.probes()):
+            if array.dtype.kind == "f":
+                array = np.round(array, 2) + 0.0  # −0 变成 0
+            digest.update(f"{array.dtype.str} {array.shape}".encode())
+            digest.update(np.ascontiguousarray(array).tobytes())
+        return {"samples": self.num_samples, "sha256": digest.hexdigest()[:16]}
 
     def order(self, epoch: int) -> np.ndarray:
         """第 ``epoch`` 轮的样本编号，(N,) int64。"""

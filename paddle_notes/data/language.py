@@ -58,6 +58,10 @@ class LanguageBatches(Batches):
     def num_windows(self) -> int:
         return -(-self.num_samples // self.length)
 
+    def probes(self) -> Arrays:
+        """整份文本。"""
+        return (self.dataset.ids,)
+
     def indices(self, epoch: int) -> list[np.ndarray]:
         """各批里每一段的起点。"""
         if self.carry:

@@ -99,6 +99,10 @@ class WordPairBatches(Batches):
             raise UserError("没有哪一句剩下两个词，无从训练；请减小 data.min_count，或设 data.subsample=0")
         return count
 
+    def probes(self) -> Arrays:
+        """整份文本。"""
+        return self.dataset.ids, self.dataset.numbers
+
     def generator(self, epoch: int, what: int) -> np.random.Generator:
         """第 ``epoch`` 轮里第 ``what`` 种随机量的发生器。"""
         return np.random.default_rng([self.seed, epoch if self.training else 0, what])

@@ -187,6 +187,11 @@ def read_state(path: str | Path) -> dict:
         ) from error
 
 
+def has_state(path: str | Path) -> bool:
+    """检查点有没有说明文件；只有 ``.pdparams`` 的权重没有。"""
+    return _files(split_suffix(path))[".json"].is_file()
+
+
 def read_description(path: str | Path) -> tuple[dict, dict]:
     """造网络的选项（含 name）与数据的说明，预测与生成由它们重造网络；没有时抛 :class:`UserError`。"""
     state = read_state(path)
@@ -198,7 +203,7 @@ def read_description(path: str | Path) -> tuple[dict, dict]:
 def check_model(path: str | Path, model: dict) -> None:
     """检查点说明里的网络设置与 ``model`` 不同时抛 :class:`UserError`；没有说明文件时不检查。"""
     path = split_suffix(path)
-    if _files(path)[".json"].is_file():
+    if has_state(path):
         saved = read_state(path).get("model", {})
         if saved != json.loads(json.dumps(model)):  # 元组存成 JSON 是列表
             raise UserError(f"检查点 {path} 的网络设置与配置不同：{saved}；请用训练它的那份配置")
@@ -222,7 +227,7 @@ def read_arrays(path: str | Path, suffix: str = ".pdparams") -> dict[str, np.nda
     file = files[suffix]
     if not file.is_file():
         raise UserError(_missing(path, file))
-    if files[".json"].is_file() and crc32(file) != read_state(path)["crc32"].get(suffix):
+    if has_state(path) and crc32(file) != read_state(path)["crc32"].get(suffix):
         raise UserError(f"检查点 {file} 不完整或已损坏（校验和不符），请改用另一个检查点")
     try:
         content = safe_pickle.load(file)
@@ -235,7 +240,10 @@ def read_arrays(path: str | Path, suffix: str = ".pdparams") -> dict[str, np.nda
 
 
 def load_weights(model, path: str | Path) -> None:
-    """把检查点的参数装进 ``model``；名字或形状对不上时抛 :class:`UserError`，此时 ``model`` 不变。"""
+    """把检查点的参数装进 ``model``。
+
+    名字或形状对不上、里面有 NaN 或无穷时抛 :class:`UserError`，此时 ``model`` 不变。
+    """
     arrays = read_arrays(path)
     own = model.state_dict()
     problems = [f"缺少 {name}" for name in own if name not in arrays]
@@ -248,5 +256,11 @@ def load_weights(model, path: str | Path) -> None:
     if problems:
         raise UserError(
             f"{path} 是另一个网络的权重：{problems[0]}（共 {len(problems)} 处不符）；请用训练它的那份配置"
+        )
+    bad = [name for name, array in arrays.items() if not np.isfinite(array).all()]
+    if bad:
+        raise UserError(
+            f"{path} 的参数 {bad[0]} 里有 NaN 或无穷（共 {len(bad)} 个如此），存下它时训练就坏了；"
+            "请改用另一个检查点，或减小学习率重新训练"
         )
     model.set_state_dict(arrays)

@@ -21,7 +21,8 @@ FILES += [name + suffix for name in ("best", "last") for suffix in SUFFIXES]
 FILES += ["summary.json"]
 VDL = "vdl"
 VDL_FILE, PICTURES = "vdlrecords.train.log", "pictures"
-LATER = ["translation.json"]  # 训练之后的工具写在旁边的
+BAD_BATCH = "bad_batch.npz"
+LATER = ["translation.json", BAD_BATCH]  # 训练之后的工具写在旁边的；训练坏了时的那一批数据
 
 _STATUS = {
     "running": "未完成",

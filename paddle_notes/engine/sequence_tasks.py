@@ -45,6 +45,7 @@ class LanguageModel(Task):
 
     def __init__(self, info: dict):
         super().__init__(info)
+        self.blind_loss = math.log(info["facts"]["vocab_size"])  # 各字的概率相等
         self.carried: tuple[Tensor, ...] | None = None
 
     def start_epoch(self) -> None:

@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import importlib
+import math
 from collections.abc import Iterator
 
 import numpy as np
@@ -25,6 +26,7 @@ class Task:
     kinds: tuple[str, ...] = ()  # 用得了哪几种数据，即 info["kind"]
     metric = "loss"
     higher_is_better = False
+    blind_loss = math.inf  # 什么也没学会时的损失，训练了一轮还在这里就提醒；说不出来的是无穷
 
     def __init__(self, info: dict):
         if info["kind"] not in self.kinds:
@@ -100,6 +102,7 @@ class Classification(Task):
         super().__init__(info)
         self.label_smoothing = label_smoothing
         self.aux_weight = aux_weight
+        self.blind_loss = math.log(info["facts"]["num_classes"])  # 各类的概率相等
 
     def loss(self, model: nn.Layer, batch: tuple[Tensor, ...]) -> tuple[Tensor, Metrics]:
         *inputs, labels = batch
@@ -131,6 +134,7 @@ class Hinge(Task):
     def __init__(self, info: dict, margin: float = 1.0):
         super().__init__(info)
         self.margin = margin
+        self.blind_loss = margin * (info["facts"]["num_classes"] - 1)  # 各类的得分相等
 
     def loss(self, model: nn.Layer, batch: tuple[Tensor, ...]) -> tuple[Tensor, Metrics]:
         *inputs, labels = batch
@@ -150,6 +154,7 @@ class Regression(Task):
     kinds = ("table", "series")
     metric = "rmse"
     higher_is_better = False
+    blind_loss = 1.0  # 总是猜均值；目标已标准化
 
     def loss(self, model: nn.Layer, batch: tuple[Tensor, ...]) -> tuple[Tensor, Metrics]:
         inputs, targets = batch

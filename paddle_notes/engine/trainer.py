@@ -7,6 +7,7 @@ import platform
 import tempfile
 import time
 from pathlib import Path
+from typing import NoReturn
 
 import numpy as np
 import paddle
@@ -17,10 +18,9 @@ from paddle_notes import __version__
 from paddle_notes.analysis.curves import draw_curves
 from paddle_notes.analysis.summary import count_parameters
 from paddle_notes.cli import command, quote
-from paddle_notes.config import Config, dump_config
+from paddle_notes.config import Config, OptimizerConfig, dump_config
 from paddle_notes.engine.animation import save_animations
 from paddle_notes.engine.checkpoint import (
-    check_model,
     copy_checkpoint,
     load_weights,
     read_arrays,
@@ -28,9 +28,17 @@ from paddle_notes.engine.checkpoint import (
     save_checkpoint,
     split_suffix,
 )
-from paddle_notes.engine.diagnose import explain_bad_loss
+from paddle_notes.engine.diagnose import (
+    check_weights,
+    explain_bad_gradients,
+    explain_bad_loss,
+    gradients_are_fine,
+    hint_if_stuck,
+    keep_batch,
+)
 from paddle_notes.engine.evaluate import Meter, evaluate, format_metrics, to_tensors
 from paddle_notes.engine.folder import (
+    BAD_BATCH,
     PICTURES,
     VDL,
     VDL_FILE,
@@ -44,6 +52,7 @@ from paddle_notes.engine.folder import (
 from paddle_notes.engine.interrupt import Interrupted, StopSignal
 from paddle_notes.engine.lock import FolderLock
 from paddle_notes.engine.logs import RunLog, format_seconds, logger
+from paddle_notes.engine.matching import RATE, Changes, check_resume, dump, saved_config, show, under
 from paddle_notes.engine.optim import build_optimizer, clip_gradients, learning_rate
 from paddle_notes.errors import UserError, out_of_memory
 from paddle_notes.runtime import machine, seed_everything
@@ -104,6 +113,8 @@ class Trainer:
         self.train_seconds = 0.0  # 其中训练的秒数
         self.num_seen = 0  # 训练用过的样本数
         self.meter = Meter(task)  # 上一条训练记录之后的各批
+        self.changes: Changes = {}  # 接着训练时改了哪些设置
+        self.recent_loss = float("nan")  # 最近一次记录的训练损失
         self.stop = StopSignal()
 
     # ---------------------------------------------------------------- 主循环
@@ -166,6 +177,8 @@ class Trainer:
         )
         if resume is not None:
             logger.info("从 %s 继续：已完成 %d 轮，共 %d 步", resume, self.epoch, self.step)
+        for key, pair in self.changes.items():
+            logger.info("与检查点不同的设置：%s", show({key: pair}))
         self.task.prepare(valid_data)
 
     def smaller_batch(self) -> str:
@@ -215,10 +228,11 @@ class Trainer:
         """这一步的学习率。"""
         return self.lr_at(self.step, self.total_steps)
 
-    def lr_at(self, step: int, total_steps: int) -> float:
+    def lr_at(self, step: int, total_steps: int, optimizer: OptimizerConfig | None = None) -> float:
         """共 ``total_steps`` 步时第 ``step`` 步的学习率；安排从 ``optimizer.start_epoch`` 轮之后算起。"""
-        start = self.config.optimizer.start_epoch * self.steps_per_epoch
-        return learning_rate(step - start, total_steps - start, self.config.optimizer)
+        optimizer = optimizer or self.config.optimizer
+        start = optimizer.start_epoch * self.steps_per_epoch
+        return learning_rate(step - start, total_steps - start, optimizer)
 
     def train_step(self, batch: tuple[Tensor, ...]) -> dict[str, Tensor]:
         """前向、反向、更新，返回这一批的损失与指标。多数任务一批更新一次，生成对抗网络更新两次。"""
@@ -228,6 +242,8 @@ class Trainer:
             if loss.place.is_cpu_place():  # GPU 上每步读数会拖慢训练，改为记录日志时检查
                 self.check_loss(loss.item(), batch)
             loss.backward()
+            if loss.place.is_cpu_place():
+                self.check_gradients(part, batch)
             clip_gradients(self.parameters[part], self.config.optimizer.clip_norm)
             self.optimizers[part].set_lr(self.lr)
             self.optimizers[part].step()
@@ -239,13 +255,32 @@ class Trainer:
 
     def check_loss(self, loss: float, batch: tuple[Tensor, ...]) -> None:
         if not np.isfinite(loss):
-            reason = explain_bad_loss(self.model, self.task, batch, self.lr)
-            raise UserError(f"第 {self.epoch + 1} 轮第 {self.step + 1} 步的损失是 {loss}，训练停止：{reason}")
+            self.fail(f"损失是 {loss}", explain_bad_loss(self.model, self.task, batch, self.lr), batch)
+
+    def check_gradients(self, part: str, batch: tuple[Tensor, ...]) -> None:
+        """更新之前：损失还是有限数，梯度却不是。"""
+        if not gradients_are_fine(self.parameters[part]):
+            reason = explain_bad_gradients(self.model, self.config.optimizer, self.lr)
+            self.fail("梯度坏了，损失还正常", reason, batch)
+
+    def check_weights(self) -> None:
+        """刚做完的一步之后，参数是不是有限数。"""
+        done = self.step - 1
+        check_weights(
+            self.model, done // self.steps_per_epoch + 1, self.step, self.lr_at(done, self.total_steps)
+        )
+
+    def fail(self, what: str, reason: str, batch: tuple[Tensor, ...]) -> NoReturn:
+        """训练坏了：存下这一批，说明原因。"""
+        kept = keep_batch(self.folder / BAD_BATCH, batch, self.epoch, self.step)
+        raise UserError(f"第 {self.epoch + 1} 轮第 {self.step + 1} 步的{what}，训练停止：{reason}；{kept}")
 
     def log_training(self, epoch: int, index: int, batch: tuple[Tensor, ...], mark: float) -> float:
         """记录上次以来的平均损失与指标，返回现在的时刻。"""
         means = self.task.summarize(self.meter.mean())
         self.check_loss(means["loss"], batch)
+        self.check_weights()
+        self.recent_loss = means["loss"]
         now = time.perf_counter()
         num_samples = self.meter.num_samples()
         self.train_seconds += now - mark
@@ -280,6 +315,10 @@ class Trainer:
             f"[Eval] epoch {epoch}/{self.config.train.epochs} {format_metrics(self.last)} "
             f"best {self.best['value']:.4f} (epoch {self.best['epoch']})",
         )
+        loss = min(self.recent_loss, self.last["loss"])
+        hint = hint_if_stuck(self.task, loss, epoch, self.steps_per_epoch, self.folder / "config.yml")
+        if hint and not self.dry_run:
+            logger.warning(hint)
         self.log.record_pictures(self.task.pictures(self.model), self.step)
 
     def test(self, data) -> None:
@@ -311,8 +350,10 @@ class Trainer:
         folder = self.folder
         if not (folder / "summary.json").exists():  # 它最先写下：没有了，就是文件夹被删去或搬走了
             folder = Path(tempfile.mkdtemp(prefix=f"{folder.name}-"))
+        self.check_weights()  # 坏了的不存，原来的检查点还在
         state = {
             **self.info,
+            "config": dump(self.config),
             "epoch": self.step // self.steps_per_epoch,
             "step": self.step,
             "steps_per_epoch": self.steps_per_epoch,
@@ -340,7 +381,7 @@ class Trainer:
     def restore(self, path: str | Path) -> None:
         """从检查点恢复网络、优化器与进度。"""
         state = read_state(path)
-        check_model(path, self.info.get("model", {}))
+        self.changes = check_resume(path, state, self.config, self.info)
         if state["steps_per_epoch"] != self.steps_per_epoch:
             raise UserError(
                 f"检查点 {path} 每轮 {state['steps_per_epoch']} 步，现在是 {self.steps_per_epoch} 步；"
@@ -351,7 +392,7 @@ class Trainer:
                 f"{path} 已经训练完 {state['epoch']} 轮；要接着训练，请加大轮数，并让学习率从那里重新安排，"
                 f"例如 {more_epochs(state['epoch'])}"
             )
-        self.check_rate(state)
+        self.check_rate(path, state)
         load_weights(self.model, path)
         arrays = read_arrays(path, ".pdopt")
         self.task.set_state(
@@ -380,13 +421,32 @@ class Trainer:
                 f"optimizer.start_epoch 是 {start}，而只训练完了 {done} 轮；它用于训练完之后再练几轮"
             )
 
-    def check_rate(self, state: dict) -> None:
-        """总步数改变时学习率的安排随之伸缩；学习率若因此升高，就停下来说明，不悄悄地跳。"""
+    def check_rate(self, path: str | Path, state: dict) -> None:
+        """学习率的安排改了，或总步数改变、安排随之伸缩：学习率若因此而变，就停下来说明，不悄悄地跳。
+
+        写明了从第几轮起重新安排（``optimizer.start_epoch``）的，是有意的。
+        """
         step, before = state["step"], state.get("total_steps", self.total_steps)
-        if before == self.total_steps or self.config.optimizer.start_epoch > 0:
+        saved, now = saved_config(path, state), self.config.optimizer
+        touched = {key: pair for key, pair in self.changes.items() if under(key, RATE)}
+        restarted = now.start_epoch > 0 and (saved is None or "optimizer.start_epoch" in touched)
+        if restarted or (before == self.total_steps and not touched):
             return
-        old, new = self.lr_at(min(step, before - 1), before), self.lr_at(step, self.total_steps)
-        if new > 1.01 * old:
+        old = self.lr_at(min(step, before - 1), before, saved and saved.optimizer)
+        new = self.lr_at(step, self.total_steps)
+        held = now.schedule == "constant" and abs(new - old) <= 0.01 * old  # 保持现在的学习率
+        if touched and not held:
+            done = state["epoch"]
+            remedy = (
+                f"若是有意的，请写明从第 {done} 轮之后重新安排：-o optimizer.start_epoch={done}；否则请改回去"
+                if done
+                else "第一轮还没有训练完，请改回去，或去掉 --resume 从头训练"
+            )
+            raise UserError(
+                f"学习率的安排与检查点 {split_suffix(path)} 的不同：{show(touched)}，"
+                f"现在这一步会从 {old:.3g} 变为 {new:.3g}。{remedy}"
+            )
+        if not touched and new > 1.01 * old:
             raise UserError(
                 f"总轮数从 {before // self.steps_per_epoch} 改为 {self.config.train.epochs}，学习率的安排"
                 f"（{self.config.optimizer.schedule}）随之伸长，会从 {old:.3g} 跳到 {new:.3g}。请二者选一：\n"

@@ -257,7 +257,7 @@ def test_carried_evaluation_does_not_depend_on_the_length(make, length):
 def test_state_is_not_carried_into_another_epoch(make):
     _, model, task, _, valid_data = make()
     assert evaluate(model, task, valid_data) == evaluate(model, task, valid_data)
-    independent = LanguageModel({"kind": "language", "carry": False})
+    independent = LanguageModel({"kind": "language", "carry": False, "facts": {"vocab_size": 4}})
     evaluate(model, independent, valid_data)
     assert task.state().keys() == {"0", "1"} and independent.state() == {}
     task.start_epoch()

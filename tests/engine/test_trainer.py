@@ -31,7 +31,7 @@ from paddle_notes.engine.trainer import Trainer
 from paddle_notes.errors import UserError
 from paddle_notes.runtime import seed_everything
 
-INFO = {"kind": "image", "facts": {}}
+INFO = {"kind": "image", "facts": {"num_classes": 10}}
 
 
 def small_network() -> nn.Layer:
@@ -223,15 +223,16 @@ def test_best_is_always_the_one_in_the_folder(make_config, tiny_data, output, mo
             {},
             r"已经训练完 1 轮；要接着训练，请加大轮数.*-o train\.epochs=6 optimizer\.start_epoch=1",
         ),
-        (["train.epochs=3"], {"model": {"name": "other"}}, "网络设置与配置不同"),
+        (["train.epochs=3"], {"model": {"name": "b"}}, "不能从 .*与训练它时的不同：model.name a → b。"),
     ],
 )
 def test_impossible_resume_leaves_everything_as_it_was(
     overrides, info, expected, make_config, tiny_data, output
 ):
-    run(make_config("train.epochs=1"), tiny_data)
+    run(make_config("train.epochs=1"), tiny_data, info={"model": {"name": "a"}})
     before = {file: file.read_bytes() for file in output.rglob("*") if file.is_file()}
     with pytest.raises(UserError, match=expected):
+        info = {"model": {"name": "a"}} | info
         run(make_config(*overrides), tiny_data, resume=output / "last", info=info)
     assert {file: file.read_bytes() for file in output.rglob("*") if file.is_file()} == before
 
