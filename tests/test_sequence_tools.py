@@ -155,7 +155,12 @@ def test_forecast_needs_the_data(series, tool, tmp_path):
     try:
         data.write_text(original.replace("20.0", "30.0"), encoding="utf-8")
         result = tool("predict", "--weights", series / "run" / "best", "--image", tmp_path / "a.png")
-        assert "与训练" in fails(result) and not (tmp_path / "a.png").exists()
+        assert "数据的 mean" in fails(result) and not (tmp_path / "a.png").exists()
+        lines = original.splitlines()
+        lines[-1] = str(float(lines[-1]) + 1)  # 只有测试部分变了，均值与标准差都还相同
+        data.write_text("\n".join(lines), encoding="utf-8")
+        result = tool("predict", "--weights", series / "run" / "best", "--image", tmp_path / "a.png")
+        assert "不同：测试部分的样本（散列）" in fails(result) and not (tmp_path / "a.png").exists()
     finally:
         data.write_text(original, encoding="utf-8")
 
@@ -180,7 +185,7 @@ def test_changed_data_is_noticed(language, tool):
         message = fails(tool(*arguments))
     finally:
         data.write_text(original, encoding="utf-8")
-    assert message.startswith("数据的词表与训练") and "现在 33 个词元，当时 33 个" in message
+    assert "数据的 vocabulary 33 个 → 33 个，第 " in message and "个起不同：一 → 〇" in message
 
 
 # ---------------------------------------------------------------- 生成

@@ -6,6 +6,7 @@ import errno
 import json
 import os
 import pickle
+import re
 import shlex
 import shutil
 import subprocess
@@ -20,7 +21,7 @@ from PIL import Image
 from paddle_notes import cli, models
 from paddle_notes.analysis.summary import count_parameters
 from paddle_notes.config import load_config
-from paddle_notes.engine.checkpoint import load_weights, read_arrays, read_state
+from paddle_notes.engine.checkpoint import load_weights, read_arrays, read_state, save_checkpoint
 from paddle_notes.engine.folder import FILES, VDL, claim_folder, read_summary
 from paddle_notes.errors import UserError
 
@@ -319,8 +320,42 @@ def test_weights_that_cannot_be_resumed(copy, tool, tmp_path):
         assert "不完整或已损坏" in fails(tool("train", *words))
         assert files(copy) == before
     last.write_bytes(whole)
-    assert "网络设置与配置不同" in fails(tool("train", *words, "-o", "model.form=original"))
+    message = fails(tool("train", *words, "-o", "model.form=original"))
+    assert "与训练它时的不同：model.form modern → original。" in message
     assert tool("train", *words).code == 0
+
+
+RESUMES = {
+    "seed=3": "seed 0 → 3",
+    "optimizer.name=adam": "optimizer.name momentum → adam",
+    "data.augment.shift=0": "data.augment.shift 2 → 0",
+    "task={name: hinge}": "task.name classification → hinge",
+    "data.image_size=32": "model.image_size 28 → 32",
+    "optimizer.lr=0.5": "-o optimizer.start_epoch=1",
+}
+
+
+@pytest.mark.parametrize("change", RESUMES)
+def test_resume_with_other_settings(change, copy, tool):
+    """接着训练而设置不同：一句话列出 训练时 → 现在，什么也没有动。"""
+    before = files(copy)
+    more = MORE[:1] if change.startswith("optimizer.lr") else MORE
+    words = ["-c", LENET, "--resume", "-o", *FAST[1:], *more, change, f"output_dir={copy}"]
+    assert RESUMES[change] in fails(tool("train", *words))
+    assert files(copy) == before
+
+
+def test_resume_with_other_data_of_the_same_shape(copy, tool, monkeypatch):
+    """数据的内容换了，形状没有变；以前照样接着训练，最好的一轮还是旧数据上的。"""
+    from paddle_notes.data import mnist5k
+
+    images, labels = mnist5k.read_mnist5k()
+    monkeypatch.setattr(mnist5k, "read_mnist5k", lambda: (255 - images, labels))
+    before = files(copy)
+    message = fails(tool("train", "-c", LENET, "--resume", "-o", *FAST[1:], *MORE, f"output_dir={copy}"))
+    found = re.findall("(..)部分的样本（散列） ([0-9a-f]{16}) → ([0-9a-f]{16})", message)
+    assert [part for part, *_ in found] == ["训练", "验证", "测试"] and files(copy) == before
+    assert all(old != new for _, old, new in found)
 
 
 # ---------------------------------------------------------------- 评估
@@ -357,6 +392,64 @@ def test_eval_on_a_test_part_that_is_not_there(trained, tool, tmp_path):
     assert "没有测试部分；请放一个 test 文件夹，或用 --split valid" in message
 
 
+@pytest.fixture
+def photos(load_tool, tmp_path) -> Path:
+    """两类照片与在上面试运行的检查点；另一批照片，类别相同；第三批，类别不同。"""
+    root = tmp_path / "photos"
+    generator = np.random.default_rng(0)
+    for batch, names in (("a", "狗猫"), ("b", "狗猫"), ("c", "虎猫")):
+        for name in names:
+            (root / batch / name).mkdir(parents=True)
+            for i in range(10):
+                pixels = generator.integers(0, 256, (28, 28, 3), dtype="uint8")
+                Image.fromarray(pixels).save(root / batch / name / f"{i}.png")
+    words = ["-c", str(LENET), "--dry_run", "-o", *photo_options(root / "a"), f"output_dir={root / 'run'}"]
+    assert load_tool("train").main(words) == 0
+    return root
+
+
+def photo_options(folder: Path) -> list[str]:
+    return ["data.name=folder", f"data.path={folder}", "data.image_size=28", "data.batch_size=4"]
+
+
+def test_eval_on_other_photos(photos, tool):
+    """另一处的照片，类别与次序相同的可以评估，但要说；不同的不行；同一处的照片换过的也不行。"""
+
+    def run(batch: str, *overrides: str):
+        words = ("-c", LENET, "--weights", photos / "run" / "best", "--split", "test")
+        return tool("eval", *words, "-o", *photo_options(photos / batch), *overrides)
+
+    same, other = run("a"), run("b")
+    assert (same.code, same.err) == (0, "")
+    assert other.code == 0 and other.err.startswith("注意：这不是训练 ")
+    assert "测试部分的样本（散列）" in other.err and "偏乐观" in other.err
+    assert same.out.splitlines()[-1] != other.out.splitlines()[-1]
+    assert '数据的 class_names ["狗", "猫"] → ["猫", "虎"]' in fails(run("c"))
+    assert "data.normalize true → false" in fails(run("b", "data.normalize=false"))
+    assert "data.valid_fraction 0.1 → 0.3" in fails(run("a", "data.valid_fraction=0.3"))
+    shutil.rmtree(photos / "a")
+    shutil.copytree(photos / "b", photos / "a")
+    message = fails(run("a"))
+    assert "测试部分的样本（散列）" in message and "另一批样本要放在另一处" in message
+    result = tool("explain", "--weights", photos / "run" / "best", "--image", photos / "x.png")
+    assert "测试部分的样本（散列）" in fails(result) and not (photos / "x.png").exists()
+
+
+def test_weights_that_are_not_numbers(trained, pictures, tool, tmp_path):
+    """训练坏了的权重：预测、评估、导出都说，不给出一串无意义的数。"""
+    arrays = read_arrays(trained / "best")
+    name = next(iter(arrays))
+    bad = {**arrays, name: np.full_like(arrays[name], np.nan)}
+    path = tmp_path / "bad"
+    save_checkpoint(path, bad, {}, read_state(trained / "best"))
+    for words in (
+        ("predict", "--weights", path, "--input", pictures),
+        ("eval", "-c", trained / "config.yml", "--weights", path),
+        ("export", "--weights", path),
+    ):
+        assert f"的参数 {name} 里有 NaN 或无穷（共 1 个如此）" in fails(tool(*words))
+
+
 def test_eval_prints_a_line(trained, tool):
     result = tool("eval", "-c", LENET, "-o", *FAST, "--weights", trained / "best")
     metrics = read_state(trained / "best")["metrics"]
@@ -369,7 +462,7 @@ def test_bad_weights_of_eval(trained, tool, tmp_path):
         return fails(tool("eval", "-c", LENET, "--weights", weights, *words))
 
     assert f"可用的检查点：{trained / 'best'}、{trained / 'last'}" in run(trained / "bast")
-    assert "是另一个网络的权重" in run(trained / "best", "-o", "data.image_size=32")
+    assert "data.image_size null → 32" in run(trained / "best", "-o", "data.image_size=32")
     (tmp_path / "a.pdparams").write_bytes(b"hello")
     assert "不是 paddle 保存的参数文件" in run(tmp_path / "a")
     shutil.copy(trained / "best.pdparams", tmp_path / "b.pdparams")
@@ -585,7 +678,7 @@ def test_weights_of_another_form_are_refused(tool, output):
     assert tool("train", "-c", LENET, *tiny).code == 0
     words = ["-c", LENET, "--weights", output / "best"]
     result = tool("eval", *words, "-o", "model.form=original")
-    assert result.code == 2 and "网络设置与配置不同" in result.err
+    assert f"与训练 {output / 'best'} 时的不同：model.form modern → original。" in fails(result)
 
 
 def test_resume_falls_back_to_best(copy, tool, load_tool, tmp_path):

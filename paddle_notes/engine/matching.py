@@ -17,6 +17,7 @@ import math
 from pathlib import Path
 from typing import Any
 
+from paddle_notes.cli import quote
 from paddle_notes.config import Config, parse_config
 from paddle_notes.engine.checkpoint import has_state, read_state, split_suffix
 from paddle_notes.errors import UserError
@@ -145,8 +146,8 @@ def check_resume(path: str | Path, state: dict, config: Config, info: dict) -> C
         refused |= _with_path(found, changes)
     if refused:
         raise UserError(
-            f"不能从 {path} 接着训练，现在的与训练它时的不同：{show(refused)}。"
-            f"请改回训练时的{_where(path)}；要用新的，就换一个 output_dir 从头训练"
+            f"不能从 {path} 接着训练，现在的设置或数据与训练它时的不同：{show(refused)}。"
+            f"请用训练时的{_where(path)}；要用新的，就换一个 output_dir 从头训练"
         )
     return {key: pair for key, pair in changes.items() if key not in refused}
 
@@ -177,8 +178,8 @@ def check_use(
         refused |= _with_path(found, changes)
     if refused:
         raise UserError(
-            f"{path} 不是用现在的设置与数据训练的：{show(refused)}。请用训练时的{_where(path)}；"
-            "要评估另一批样本，请放在另一处，用 data.path 指明，类别与归一化要与训练时相同"
+            f"现在的设置或数据与训练 {path} 时的不同：{show(refused)}。请用训练时的{_where(path)}；"
+            "另一批样本要放在另一处，由 data.path 指明，类别、词表、归一化都与训练时相同"
         )
     if other:
         return (
@@ -196,4 +197,4 @@ def _with_path(found: Changes, changes: Changes) -> Changes:
 def _where(path: Path) -> str:
     """训练时的设置在哪里。"""
     file = path.parent / "config.yml"
-    return f"设置（全在 {file} 里）与数据" if file.is_file() else "设置与数据"
+    return f"设置（-c {quote(str(file))}）与数据" if file.is_file() else "设置与数据"

@@ -119,7 +119,7 @@ def test_pairs(tool, output, root, tmp_path):
 
     path.write_text("\n".join([*lines, "We eat fish.\t我们吃鱼。"]), encoding="utf-8")
     result = tool("translate", "--weights", output / "best", "--evaluate")
-    assert result.code == 2 and "现在的数据与训练时的不同" in result.err
+    assert result.code == 2 and "数据的 target_vocabulary 18 个 → 18 个，第 9 个起不同" in result.err
 
 
 def test_gpt_on_a_text(tool, output, root, tmp_path):

@@ -22,11 +22,12 @@ from paddle_notes import models
 from paddle_notes.config import load_config
 from paddle_notes.engine import trainer as trainer_module
 from paddle_notes.engine.checkpoint import read_arrays, read_state
+from paddle_notes.engine.diagnose import hint_if_stuck
 from paddle_notes.engine.evaluate import Meter, evaluate
-from paddle_notes.engine.folder import FILES, VDL, read_summary
+from paddle_notes.engine.folder import FILES, VDL, clear_folder, read_summary
 from paddle_notes.engine.interrupt import Interrupted, StopSignal
 from paddle_notes.engine.lock import FolderLock
-from paddle_notes.engine.tasks import Classification, build_task
+from paddle_notes.engine.tasks import Classification, Task, build_task
 from paddle_notes.engine.trainer import Trainer
 from paddle_notes.errors import UserError
 from paddle_notes.runtime import seed_everything
@@ -223,7 +224,11 @@ def test_best_is_always_the_one_in_the_folder(make_config, tiny_data, output, mo
             {},
             r"已经训练完 1 轮；要接着训练，请加大轮数.*-o train\.epochs=6 optimizer\.start_epoch=1",
         ),
-        (["train.epochs=3"], {"model": {"name": "b"}}, "不能从 .*与训练它时的不同：model.name a → b。"),
+        (
+            ["train.epochs=3"],
+            {"model": {"name": "b"}},
+            r"不能从 .*的设置或数据与训练它时的不同：model\.name a → b。",
+        ),
     ],
 )
 def test_impossible_resume_leaves_everything_as_it_was(
@@ -292,6 +297,68 @@ def test_start_epoch_is_only_for_going_on(make_config, tiny_data, output):
     for config, resume in ((["train.epochs=5"], output / "last"), ([f"output_dir={output / 'new'}"], None)):
         with pytest.raises(UserError, match=r"optimizer\.start_epoch 是 2，而只训练完了 [01] 轮"):
             run(make_config(*config, "optimizer.start_epoch=2"), tiny_data, resume=resume)
+
+
+def logged(folder: Path) -> str:
+    return (folder / "train.log").read_text(encoding="utf-8")
+
+
+def test_free_changes_are_logged_side_by_side(make_config, tiny_data, output):
+    run(make_config("train.log_interval=1"), tiny_data, stop_at=7)
+    run(make_config("train.log_interval=5", "runtime.threads=1"), tiny_data, resume=output / "last")
+    said = re.findall("与检查点不同的设置：(.+)", logged(output))
+    assert said == ["train.log_interval 1 → 5", "runtime.threads null → 1"]
+
+
+@pytest.mark.parametrize(
+    ("overrides", "expected"),
+    [
+        (["seed=3"], "seed 0 → 3"),
+        (["optimizer.name=adam"], r"optimizer\.name momentum → adam"),
+        (["data.augment.shift=1"], r"data\.augment\.shift 2 → 1"),
+    ],
+)
+def test_another_training_is_not_going_on(overrides, expected, make_config, tiny_data, output):
+    run(make_config(), tiny_data, stop_at=7)
+    before = {file: file.read_bytes() for file in output.rglob("*") if file.is_file()}
+    with pytest.raises(UserError, match=rf"不同：{expected}。请用训练时的设置（-c \S*config\.yml）"):
+        run(make_config(*overrides), tiny_data, resume=output / "last")
+    assert {file: file.read_bytes() for file in output.rglob("*") if file.is_file()} == before
+
+
+RATES = [["optimizer.lr=0.5"], ["optimizer.lr=0.001"], ["optimizer.schedule=step"], ["optimizer.warmup=0.3"]]
+
+
+@pytest.mark.parametrize("overrides", RATES, ids=str)
+def test_another_rate_must_be_asked_for(overrides, make_config, tiny_data, output):
+    run(make_config(), tiny_data, stop_at=7)
+    with pytest.raises(
+        UserError, match=r"学习率的安排与检查点 \S+ 的不同：optimizer\.\w+ .+会从 \S+ 变为"
+    ) as caught:
+        run(make_config(*overrides), tiny_data, resume=output / "last")
+    wish = re.findall(r"optimizer\.start_epoch=\d+", str(caught.value))
+    assert wish == ["optimizer.start_epoch=1"]
+    trainer = run(make_config(*overrides, *wish), tiny_data, resume=output / "last")
+    assert trainer.step == 15 and "optimizer.start_epoch 0 → 1" in logged(output)
+
+
+def test_another_rate_within_the_first_epoch(make_config, tiny_data, output):
+    run(make_config(), tiny_data, stop_at=3)
+    with pytest.raises(UserError, match="第一轮还没有训练完，请改回去，或去掉 --resume 从头训练"):
+        run(make_config("optimizer.lr=0.5"), tiny_data, resume=output / "last")
+
+
+def test_restarted_schedule_is_not_stretched_silently(make_config, tiny_data, output):
+    """重新安排过一次的，再加大轮数也一样要说明；忘了写上次的 start_epoch 也看得出来。"""
+    more = ("train.epochs=2", "optimizer.start_epoch=1")
+    run(make_config("train.epochs=1"), tiny_data)
+    run(make_config(*more), tiny_data, resume=output / "last")
+    with pytest.raises(UserError, match=r"总轮数从 2 改为 4，学习率的安排.*会从"):
+        run(make_config("train.epochs=4", more[1]), tiny_data, resume=output / "last")
+    with pytest.raises(UserError, match=r"optimizer\.start_epoch 1 → 0"):
+        run(make_config("train.epochs=4"), tiny_data, resume=output / "last")
+    again = make_config("train.epochs=4", "optimizer.start_epoch=2")
+    assert run(again, tiny_data, resume=output / "last").step == 20
 
 
 @pytest.mark.parametrize("victim", ["test", "finish", "copy_checkpoint"])
@@ -447,6 +514,147 @@ def test_bad_data_is_blamed(make_config, tiny_data):
 
     with pytest.raises(UserError, match=r"第 1 轮第 3 步的损失是 nan.*输入数据里就有 NaN 或无穷；请检查数据"):
         run(make_config(), (Bad(), valid, test), lambda: models.build("lenet", form="original"))
+
+
+def test_the_bad_batch_is_kept(make_config, tiny_data, output):
+    """出问题的一批存在旁边，消息里说在哪里；它与那一步送进去的相同。"""
+    train, valid, test = tiny_data
+    seen = []
+
+    class Watched:
+        def __len__(self):
+            return len(train)
+
+        def epoch(self, epoch=0, start=0):
+            for index, (images, labels) in enumerate(train.epoch(epoch, start)):
+                if index == 2:
+                    images[0, 0, 5, 5] = float("inf")
+                seen.append((images, labels))
+                yield images, labels
+
+    with pytest.raises(UserError, match=r"这一批数据存在 .*，用 numpy\.load 打开") as caught:
+        run(make_config(), (Watched(), valid, test), lambda: models.build("lenet"))
+    assert str(output / "bad_batch.npz") in str(caught.value)
+    with np.load(output / "bad_batch.npz", allow_pickle=False) as kept:
+        assert (kept["epoch"], kept["step"]) == (0, 2)
+        assert all(np.array_equal(kept[f"arr_{i}"], seen[2][i]) for i in range(2))
+    clear_folder(output)  # 覆盖这次运行时一起删去
+    assert not (output / "bad_batch.npz").exists()
+
+
+class BadRoot(nn.Layer):
+    """前向是 0，反向在 0 处对开方求导，得 0·∞ = NaN：损失正常，梯度坏了。"""
+
+    def __init__(self, at: int):
+        super().__init__()
+        self.first, self.middle, self.last = nn.Linear(784, 8), nn.Linear(8, 8), nn.Linear(8, 10)
+        self.at, self.calls = at, 0
+
+    def forward(self, x):
+        self.calls += self.training
+        hidden = self.middle(F.relu(self.first(x.flatten(1))))
+        if self.calls == self.at:
+            hidden = hidden + paddle.sqrt(0 * hidden.square())
+        return self.last(hidden)
+
+
+@pytest.mark.parametrize("clip", ["null", "1"])
+def test_bad_gradients_stop_before_the_update(clip, make_config, tiny_data, output):
+    with pytest.raises(UserError) as caught:
+        model = BadRoot(at=8)
+        run(make_config(f"optimizer.clip_norm={clip}"), tiny_data, lambda: model)
+    text = str(caught.value)
+    assert text.startswith(
+        "第 2 轮第 8 步的梯度坏了，损失还正常，训练停止：middle.bias 的梯度里有 NaN 或无穷"
+    )
+    assert "共 4 个参数如此" in text and "bad_batch.npz" in text and "\n" not in text
+    assert all(np.isfinite(value.numpy()).all() for value in model.state_dict().values())  # 没有用它更新
+    assert read_summary(output)["status"] == "failed" and read_state(output / "last")["step"] == 5
+
+
+def test_huge_gradients_are_not_clipped_to_nothing(make_config, tiny_data):
+    """平方和溢出成无穷，裁剪会把全部梯度悄悄变成 0，训练就停在原地。"""
+
+    class Steep(nn.Layer):
+        def __init__(self):
+            super().__init__()
+            self.linear = nn.Linear(784, 10)
+
+        def forward(self, x):
+            out = self.linear(x.flatten(1))
+            return out + 1e25 * (out - out.detach())  # 前向不变，梯度放大
+
+    with pytest.raises(UserError, match=r"linear\.weight 的梯度大到 \S+e\+2\d；多半是学习率太大"):
+        run(make_config("optimizer.clip_norm=1"), tiny_data, Steep)
+
+
+@pytest.mark.parametrize("interval", [2, 100])
+def test_bad_weights_hidden_by_relu(interval, make_config, tiny_data, output):
+    """ReLU 把 NaN 变成 0，损失照样是有限数；第 2 步之后坏了，记录或一轮结束时就看出来，坏的不存。"""
+    config = make_config(f"train.log_interval={interval}")
+
+    def build():
+        model = nn.Sequential(nn.Flatten(), nn.Linear(784, 8), nn.ReLU(), nn.Linear(8, 10))
+        model.calls = 0
+
+        def spoil(layer, inputs):
+            layer.calls += 1
+            if layer.calls == 10:  # 第 1 轮训练 5 步、验证 3 批，之后的第 2 步
+                weight = layer[1].weight.numpy()
+                weight[0, 0] = np.nan
+                layer[1].weight.set_value(weight)
+
+        model.register_forward_pre_hook(spoil)
+        return model
+
+    last = {2: 7, 100: 10}[interval]
+    expected = (
+        rf"^第 2 轮第 {last} 步之后，参数 1\.weight 里有 NaN 或无穷（共 1 个如此），训练停止：损失还是有限数"
+    )
+    with pytest.raises(UserError, match=expected):
+        run(config, tiny_data, build)
+    assert read_state(output / "last")["step"] == 5
+    assert all(np.isfinite(array).all() for array in read_arrays(output / "last").values())
+
+
+def test_bad_weights_are_not_saved_when_interrupted(make_config, tiny_data, output):
+    trainer = Trainer(small_network(), build_task(make_config().task, INFO), make_config())
+    trainer.steps_per_epoch, trainer.total_steps, trainer.step = 5, 15, 3
+    trainer.model[1]._variance.set_value(paddle.full([4], float("inf")))  # 缓冲区也算
+    trainer.stop.requested = True
+    with pytest.raises(UserError, match=r"第 1 轮第 3 步之后，参数 1\._variance 里有 NaN 或无穷"):
+        trainer.stop_if_requested()
+    assert not (output / "last.json").exists()
+
+
+# ---------------------------------------------------------------- 损失没有动
+
+
+def test_stuck_loss_gets_a_hint(make_config, make_data, output):
+    """学习率小到学不动：第一轮之后给出可以粘贴的诊断命令，只说一次。"""
+    data = make_data(num_train=160)  # 一轮 20 步
+
+    def build():
+        return models.build("softmax_regression", num_classes=10, in_channels=1, image_size=28)
+
+    run(make_config("optimizer.lr=1e-12", "train.epochs=2"), data, build)
+    hints = [line for line in logged(output).splitlines() if "还没有离开什么也没学会的水平" in line]
+    assert len(hints) == 1 and "训练了 1 轮" in hints[0] and "（2.3026）" in hints[0]
+    command = f"python tools/diagnose.py -c {output / 'config.yml'}"
+    assert hints[0].endswith(f"请停下来逐项检查：{command}")
+
+
+def test_hint_only_when_nothing_was_learned():
+    task = Classification(INFO)
+    config = Path("a.yml")
+    assert "训练了 1 轮" in hint_if_stuck(task, 2.3, 1, 20, config)
+    assert hint_if_stuck(task, 2.2, 1, 20, config) is None  # 学到了一点
+    assert hint_if_stuck(task, 2.3, 2, 20, config) is None  # 只在第一轮之后说
+    assert hint_if_stuck(task, 2.3, 1, 5, config) is None  # 才 5 步，还早
+    assert "训练了 4 轮" in hint_if_stuck(task, 2.3, 4, 5, config)
+    text = Classification({"kind": "text", "facts": {"num_classes": 2}})
+    assert "diagnose.py" not in hint_if_stuck(text, 0.7, 1, 20, config)  # 它只用于图像分类
+    assert Task.blind_loss == math.inf  # 不知道什么也没学会是多少的任务，不提醒
 
 
 # ---------------------------------------------------------------- 留下什么
