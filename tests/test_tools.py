@@ -358,6 +358,22 @@ def test_resume_with_other_data_of_the_same_shape(copy, tool, monkeypatch):
     assert all(old != new for _, old, new in found)
 
 
+def test_checkpoint_of_an_earlier_version(copy, tool):
+    """说明里还没有设置与指纹：接着训练、评估都行，但说明没有核对数据；设置由旁边的 config.yml 对照。"""
+    for name in ("best", "last"):
+        file = copy / f"{name}.json"
+        state = json.loads(file.read_text(encoding="utf-8"))
+        del state["config"], state["fingerprint"]
+        file.write_text(json.dumps(state), encoding="utf-8")
+    result = tool("eval", "-c", LENET, "--weights", copy / "best")
+    assert result.code == 0 and result.err.startswith(f"注意：{copy / 'best'} 没有记下数据的指纹")
+    words = ["-c", LENET, "--resume", "-o", *FAST[1:], *MORE, f"output_dir={copy}"]
+    assert "optimizer.name momentum → adam" in fails(tool("train", *words, "optimizer.name=adam"))
+    assert tool("train", *words).code == 0
+    log = (copy / "train.log").read_text(encoding="utf-8")
+    assert f"注意：{copy / 'last'} 没有记下数据的指纹" in log and "train.epochs 1 → 2" in log
+
+
 # ---------------------------------------------------------------- 评估
 
 

@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable
 from pathlib import Path
 
 import numpy as np
@@ -63,14 +64,14 @@ def _too_fast(lr: float) -> str:
     return f"多半是学习率太大（现在是 {lr:g}），请试 -o optimizer.lr={lr / 10:g}"
 
 
-def total(values: list[Tensor]) -> float:
-    """全部的数之和，0 个时为 0。其中有 NaN 或无穷时，它也不是有限数：一次加法就查了全部。"""
-    return paddle.add_n([value.sum() for value in values]).item() if values else 0.0
+def total(values: Iterable[Tensor]) -> float:
+    """全部的数之和。其中有 NaN 或无穷时，它也不是有限数：一次加法就查了全部。"""
+    return sum(value.sum().item() for value in values)
 
 
 def gradients_are_fine(parameters: list[Tensor]) -> bool:
     """梯度里没有 NaN 或无穷，也没有大得离谱的数。"""
-    gradients = [parameter.grad for parameter in parameters if parameter.grad is not None]
+    gradients = (parameter.grad for parameter in parameters if parameter.grad is not None)
     return abs(total(gradients)) < LARGEST_SUM  # NaN 与什么比都不成立
 
 
@@ -104,7 +105,7 @@ def check_weights(model: nn.Layer, epoch: int, step: int, lr: float) -> None:
     刚做完的是第 ``epoch`` 轮，共 ``step`` 步；``lr`` 是最后一步的学习率。
     """
     values = {name: value for name, value in model.state_dict().items() if paddle.is_floating_point(value)}
-    if math.isfinite(total([value.astype("float32") for value in values.values()])):
+    if math.isfinite(total(values.values())):
         return
     bad = [name for name, value in values.items() if _is_bad(value)]
     if bad:

@@ -48,7 +48,7 @@ def refuse_strangers(folder: Path) -> None:
     summary = read_summary(folder)
     if summary is not None and summary.get("status") in _STATUS:
         return
-    taken = [name for name in [*FILES, VDL, PICTURES] if (folder / name).exists()]
+    taken = [name for name in [*FILES, *LATER, VDL, PICTURES] if (folder / name).exists()]
     if taken:
         raise UserError(
             f"{folder} 里已有 {'、'.join(taken[:3])}，不是本项目的运行留下的，不会动它；"

@@ -7,7 +7,7 @@
 - ``data``：数据的说明，即类别的名字与次序、归一化、词表……；
 - ``fingerprint``：训练、验证、测试各份的样本数与一些样本的散列，用来认出数据文件换过。
 
-早先存下的检查点没有其中几样，没有的就不对照。
+早先的版本存下的检查点没有其中几样：设置改看旁边的 config.yml，别的不对照，但要说明。
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from paddle_notes.cli import quote
-from paddle_notes.config import Config, parse_config
+from paddle_notes.config import Config, load_config, parse_config
 from paddle_notes.engine.checkpoint import has_state, read_state, split_suffix
 from paddle_notes.errors import UserError
 
@@ -119,8 +119,14 @@ def _both(saved: dict, asked: dict) -> dict[str, tuple[Any, Any]]:
 
 
 def saved_config(path: str | Path, state: dict) -> Config | None:
-    """检查点记下的设置；没有记下时为 None。检查点存下之后才有的键，当时就是它的默认值。"""
-    return parse_config(state["config"], f"检查点 {path} 记下的设置") if "config" in state else None
+    """检查点记下的设置；没有记下的看它旁边的 config.yml，也没有时为 None。
+
+    检查点存下之后才有的键，当时就是它的默认值。
+    """
+    if "config" in state:
+        return parse_config(state["config"], f"检查点 {path} 记下的设置")
+    file = split_suffix(path).parent / "config.yml"
+    return load_config(file) if file.is_file() else None
 
 
 def _config_changes(path: Path, state: dict, config: Config) -> Changes:
@@ -185,7 +191,12 @@ def check_use(
         return (
             f"注意：这不是训练 {path} 时的那份数据（{show(other)}）；其中若有训练用过的样本，得到的数就偏乐观"
         )
-    return None if "fingerprint" in state else f"注意：{path} 没有记下数据的指纹，没有核对数据是不是同一份"
+    return None if "fingerprint" in state else unchecked(path)
+
+
+def unchecked(path: Path) -> str:
+    """检查点里没有指纹时要说的话。"""
+    return f"注意：{path} 没有记下数据的指纹，没有核对数据是不是同一份"
 
 
 def _with_path(found: Changes, changes: Changes) -> Changes:

@@ -52,7 +52,16 @@ from paddle_notes.engine.folder import (
 from paddle_notes.engine.interrupt import Interrupted, StopSignal
 from paddle_notes.engine.lock import FolderLock
 from paddle_notes.engine.logs import RunLog, format_seconds, logger
-from paddle_notes.engine.matching import RATE, Changes, check_resume, dump, saved_config, show, under
+from paddle_notes.engine.matching import (
+    RATE,
+    Changes,
+    check_resume,
+    dump,
+    saved_config,
+    show,
+    unchecked,
+    under,
+)
 from paddle_notes.engine.optim import build_optimizer, clip_gradients, learning_rate
 from paddle_notes.errors import UserError, out_of_memory
 from paddle_notes.runtime import machine, seed_everything
@@ -177,6 +186,8 @@ class Trainer:
         )
         if resume is not None:
             logger.info("从 %s 继续：已完成 %d 轮，共 %d 步", resume, self.epoch, self.step)
+            if "fingerprint" in self.info and "fingerprint" not in read_state(resume):
+                logger.info(unchecked(split_suffix(resume)))
         for key, pair in self.changes.items():
             logger.info("与检查点不同的设置：%s", show({key: pair}))
         self.task.prepare(valid_data)

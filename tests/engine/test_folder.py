@@ -124,7 +124,7 @@ def test_files_of_the_user_inside_our_folders_stay(folder):
 
 
 @pytest.mark.parametrize(
-    "name", ["config.yml", "train.log", "best.json", "vdl/a.log", "pictures/猫.jpg", "curves.png"]
+    "name", ["config.yml", "train.log", "best.json", "vdl/a.log", "pictures/猫.jpg", "bad_batch.npz"]
 )
 @pytest.mark.parametrize("options", [{}, {"overwrite": True}, {"resume": True}], ids=str)
 def test_names_of_ours_taken_by_the_user_are_left_alone(tmp_path, name, options):

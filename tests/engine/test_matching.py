@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from paddle_notes.config import DATA_SECTIONS, TASK_SECTIONS, Config, all_keys
+from paddle_notes.config import DATA_SECTIONS, TASK_SECTIONS, Config, all_keys, dump_config
 from paddle_notes.data import Parts
 from paddle_notes.data.batches import ImageBatches
 from paddle_notes.engine.checkpoint import save_checkpoint
@@ -164,6 +164,14 @@ def test_checkpoints_of_earlier_versions(make_config):
     assert check_resume(PATH, state, make_config(), now()) == {}
     with pytest.raises(UserError, match=r"clip_norm null → 1\.0"):
         check_resume(PATH, state, make_config("optimizer.clip_norm=1"), now())
+
+
+def test_settings_of_an_earlier_version_are_read_beside_it(tmp_path, make_config):
+    before = make_config("seed=1")
+    (tmp_path / "config.yml").write_text(dump_config(before), encoding="utf-8")
+    assert check_resume(tmp_path / "last", {}, make_config("seed=1"), now()) == {}
+    with pytest.raises(UserError, match="不同：seed 1 → 2。"):
+        check_resume(tmp_path / "last", {}, make_config("seed=2"), now())
 
 
 # ---------------------------------------------------------------- 用在数据上
