@@ -360,7 +360,7 @@ class OptimizerConfig(Section):
         [0.5, 0.75], description="step 的里程碑，占总步数的比例，每过一个学习率乘以 0.1"
     )
     start_epoch: int = Field(
-        0, ge=0, description="学习率的安排从第几轮之后重新开始；训练完再接着训练几轮时用"
+        0, ge=0, description="学习率的安排从第几轮之后重新开始；训练完再练几轮，或中途要换学习率时用"
     )
     warmup: float = Field(0.0, ge=0, lt=1, description="预热占总步数的比例，学习率在其间从 0 线性升到 lr")
     betas: tuple[Fraction, Fraction] = Field((0.9, 0.999), description="adam 与 adamw 的两个滑动平均系数")

@@ -272,7 +272,7 @@ class Trainer:
         """更新之前：损失还是有限数，梯度却不是。"""
         if not gradients_are_fine(self.parameters[part]):
             reason = explain_bad_gradients(self.model, self.config.optimizer, self.lr)
-            self.fail("梯度坏了，损失还正常", reason, batch)
+            self.fail("梯度坏了，损失还是有限数", reason, batch)
 
     def check_weights(self) -> None:
         """刚做完的一步之后，参数是不是有限数。"""
@@ -428,9 +428,7 @@ class Trainer:
         """``optimizer.start_epoch`` 只用于接着训练：那一轮已经训练完。"""
         start, done = self.config.optimizer.start_epoch, self.step // self.steps_per_epoch
         if start > done:
-            raise UserError(
-                f"optimizer.start_epoch 是 {start}，而只训练完了 {done} 轮；它用于训练完之后再练几轮"
-            )
+            raise UserError(f"optimizer.start_epoch 是 {start}，而只训练完了 {done} 轮；它只用于接着训练")
 
     def check_rate(self, path: str | Path, state: dict) -> None:
         """学习率的安排改了，或总步数改变、安排随之伸缩：学习率若因此而变，就停下来说明，不悄悄地跳。

@@ -70,6 +70,11 @@ def test_long_lists_are_shown_by_the_first_difference():
     assert show({"词表": (words, [*words, "七"])}) == "词表 6 个 → 7 个"
 
 
+def test_options_of_another_kind_are_not_listed():
+    changes = {"task.margin": (None, 1.0), "task.name": ("classification", "hinge"), "seed": (0, 1)}
+    assert show(changes) == "task.name classification → hinge；seed 0 → 1"
+
+
 def test_every_key_named_here_is_a_key_of_the_schema():
     keys = [key for key, *_ in all_keys()]
     for name in (*FREE, *RATE, *UNUSED):

@@ -565,7 +565,7 @@ def test_bad_gradients_stop_before_the_update(clip, make_config, tiny_data, outp
         run(make_config(f"optimizer.clip_norm={clip}"), tiny_data, lambda: model)
     text = str(caught.value)
     assert text.startswith(
-        "第 2 轮第 8 步的梯度坏了，损失还正常，训练停止：middle.bias 的梯度里有 NaN 或无穷"
+        "第 2 轮第 8 步的梯度坏了，损失还是有限数，训练停止：middle.bias 的梯度里有 NaN 或无穷"
     )
     assert "共 4 个参数如此" in text and "bad_batch.npz" in text and "\n" not in text
     assert all(np.isfinite(value.numpy()).all() for value in model.state_dict().values())  # 没有用它更新
