@@ -80,12 +80,15 @@ def _show(value: Any) -> str:
 
 
 def show(changes: Changes) -> str:
-    """写成 ``seed 0 → 3；optimizer.name momentum → adam``；换了一种的只写名字，长的列表只写个数与第一处不同。"""
+    """写成 ``seed 0 → 3；optimizer.name momentum → adam``。
+
+    换了一种网络、数据、任务的只写名字，长的列表只写个数与第一处不同。
+    """
     others = [kind for kind in ("model", "data", "task") if f"{kind}.name" in changes]
     lines = []
     for key, (old, new) in changes.items():
         if under(key, tuple(others)) and not key.endswith(".name"):
-            continue  # 换了一种网络、数据、任务，选项当然不同
+            continue
         if isinstance(old, list) and isinstance(new, list) and max(len(old), len(new)) > 4:
             first = next((i for i, pair in enumerate(zip(old, new)) if not _same(*pair)), None)
             line = f"{key} {len(old)} 个 → {len(new)} 个"
