@@ -357,11 +357,11 @@ class Trainer:
 
     def save_checkpoint(self) -> None:
         """写 ``last``；这一步正是最好的一步时，再复制成 ``best``。"""
+        self.check_weights()  # 坏了的不存，原来的检查点还在
         self.saved = time.perf_counter()
         folder = self.folder
         if not (folder / "summary.json").exists():  # 它最先写下：没有了，就是文件夹被删去或搬走了
             folder = Path(tempfile.mkdtemp(prefix=f"{folder.name}-"))
-        self.check_weights()  # 坏了的不存，原来的检查点还在
         state = {
             **self.info,
             "config": dump(self.config),

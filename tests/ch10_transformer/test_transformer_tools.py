@@ -130,6 +130,7 @@ def test_gpt_on_a_text(tool, output, root, tmp_path):
     path.write_text("".join(lines), encoding="utf-8")
     sizes = ["data.name=text", f"data.path={path}", "data.length=32", "data.max_chars=900"]
     small = ["model.d_model=16", "model.num_heads=2", "model.num_layers=1", "model.dim_feedforward=16"]
+    small.append("train.vectors=null")
     options = [*sizes, *small, "train.epochs=1", f"output_dir={output}"]
     result = tool("train", "-c", root / "configs" / "gpt_char.yml", "-o", *options)
     assert result.code == 0, result.text

@@ -56,7 +56,6 @@ def test_the_lock_of_a_dead_process_is_taken_over(holder, tmp_path):
 
 def test_released_after_use(tmp_path):
     for _ in range(3):
-        with FolderLock(tmp_path):
-            with pytest.raises(UserError, match="正由另一次运行使用"):
-                FolderLock(tmp_path).__enter__()
+        with FolderLock(tmp_path), pytest.raises(UserError, match="正由另一次运行使用"):
+            FolderLock(tmp_path).__enter__()
         assert not (tmp_path / LOCK).exists()
