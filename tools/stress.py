@@ -26,6 +26,9 @@ def parse_args(argv: list[str] | None):
     parser.add_argument("kind", choices=[*KINDS, "all"], help="折磨什么")
     parser.add_argument("--count", type=int, metavar="N", help="做几次")
     parser.add_argument("--seed", type=int, default=0, metavar="N", help="随机种子，默认 0")
+    parser.add_argument(
+        "--every", type=int, default=1, metavar="N", help="kills：文件操作每几次里杀一次，默认 1"
+    )
     parser.add_argument("--short", action="store_true", help="只做一点")
     return parser.parse_args(argv)
 
@@ -38,7 +41,7 @@ def load_train():
     return module.main
 
 
-def torture(kind: str, count: int, seed: int, short: bool, work: Path) -> tuple[int, int]:
+def torture(kind: str, count: int, seed: int, every: int, work: Path) -> tuple[int, int]:
     """做一种，返回做了几次与失败几次。"""
     if kind == "configs":
         from stresses.configs import campaign
@@ -52,7 +55,7 @@ def torture(kind: str, count: int, seed: int, short: bool, work: Path) -> tuple[
         raise UserError("这个系统没有 fork，做不了 kills；请在 Linux 或 macOS 上做")
     from stresses.kills import campaign
 
-    return campaign(load_train(), count, seed, 120 if short else 1, work, print)
+    return campaign(load_train(), count, seed, every, work, print)
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -67,7 +70,9 @@ def main(argv: list[str] | None = None) -> int:
     for kind in KINDS if args.kind == "all" else [args.kind]:
         count, started = args.count or (SHORT if args.short else KINDS)[kind], time.perf_counter()
         with tempfile.TemporaryDirectory() as work:
-            done, failed = torture(kind, count, args.seed, args.short, Path(work).resolve())
+            done, failed = torture(
+                kind, count, args.seed, 120 if args.short else args.every, Path(work).resolve()
+            )
         minutes = (time.perf_counter() - started) / 60
         print(f"{kind}：种子 {args.seed}，做了 {done} 次，{failed} 次有问题，{minutes:.1f} 分钟", flush=True)
         failures += failed
