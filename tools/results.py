@@ -50,6 +50,7 @@ def read_runs(folders: list[str]) -> dict[str, dict[int, dict]]:
 
     runs: dict[str, dict[int, dict]] = {}
     files = [file for folder in folders for file in Path(folder).rglob("summary.json")]
+    files = [file for file in files if "experiments" not in file.parts]  # 实验有自己的表
     for file in sorted(files, key=lambda file: file.stat().st_mtime):
         summary = json.loads(file.read_text(encoding="utf-8"))
         if summary["status"] == "finished" and not summary["dry_run"] and "test" in summary:
