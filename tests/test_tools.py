@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import errno
+import io
 import json
 import os
 import pickle
 import re
 import shlex
 import shutil
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -728,3 +730,76 @@ def test_a_closed_pipe_is_no_error(unbuffered, root):
     )
     process.stdout.close()
     assert process.stderr.read() == b"" and process.wait() == 0
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows 上写已关闭的管道是另一种错误")
+def test_training_goes_on_when_nobody_reads(root, tmp_path):
+    """终端没了（标准输出与标准错误都关着）、家目录写不了：照样训练完，日志一行不少。"""
+    folder = tmp_path / "run"
+    words = ["-c", "configs/softmax_regression.yml", "-o", "train.epochs=2", f"output_dir={folder}"]
+    process = subprocess.Popen(
+        [sys.executable, "tools/train.py", *words],
+        cwd=root,
+        env={**os.environ, "HOME": "/dev/null/none", "PYTHONUNBUFFERED": "1"},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    )
+    process.stdout.close()
+    process.stderr.close()
+    assert process.wait() == 0
+    assert read_summary(folder)["status"] == "finished"
+    assert "训练结束" in (folder / "train.log").read_text(encoding="utf-8")
+
+
+def test_unread_streams_swallow_errors():
+    class Broken(io.StringIO):
+        def write(self, text):
+            raise BrokenPipeError
+
+        def flush(self):
+            raise ValueError("I/O operation on closed file")
+
+    for stream in (Broken(), None):
+        unread = cli.Unread(stream)
+        for _ in range(2):
+            print("没有人读", file=unread)
+            unread.flush()
+    heard = io.StringIO()
+    print("有人读", file=cli.Unread(heard))
+    assert heard.getvalue() == "有人读\n"
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows 没有 SIGHUP")
+@pytest.mark.parametrize("name", ["SIGTERM", "SIGHUP", "SIGINT"])
+def test_signals_before_the_training_are_one_sentence(name, monkeypatch, capfd):
+    """起步时的 kill、关掉终端、Ctrl-C：一句话，不是调用栈；之后各信号恢复原样。"""
+    number = getattr(signal, name)
+    before = signal.getsignal(number)
+    monkeypatch.setattr(sys, "argv", ["tools/train.py"])
+    with pytest.raises(SystemExit) as stopped:
+        cli.run(lambda argv: os.kill(os.getpid(), number))
+    assert stopped.value.code == 2 and capfd.readouterr().err == "错误：已中断\n"
+    assert signal.getsignal(number) == before
+
+
+def test_ignored_signals_stay_ignored(monkeypatch):
+    """nohup 之下关掉终端不该停下训练。"""
+    if not hasattr(signal, "SIGHUP"):
+        pytest.skip("Windows 没有 SIGHUP")
+    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    try:
+        with cli.stopping_signals():
+            assert signal.getsignal(signal.SIGHUP) == signal.SIG_IGN
+    finally:
+        signal.signal(signal.SIGHUP, before)
+
+
+def test_an_interruption_while_importing_is_recognised():
+    try:
+        try:
+            raise KeyboardInterrupt
+        except KeyboardInterrupt:
+            raise ImportError("cannot import name")  # noqa: B904 解释器就是这样包的
+    except ImportError as error:
+        assert cli.interrupted(error)
+    assert not cli.interrupted(ImportError("没有这个包"))
