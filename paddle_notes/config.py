@@ -374,6 +374,7 @@ class TrainConfig(Section):
 
     epochs: int = Field(10, gt=0, description="把训练数据用几遍")
     log_interval: int = Field(20, gt=0, description="每隔多少步记录一次训练指标")
+    keep: int = Field(0, ge=0, description="除了 last 与 best，另留最近几轮的检查点 epoch_N")
     save_every_steps: int | None = Field(None, gt=0, description="一轮之内每隔多少步也存一次 last")
     save_every_minutes: float = Field(10, gt=0, description="一轮之内每隔多少分钟也存一次 last")
     vectors: str | None = Field(

@@ -52,6 +52,22 @@ def test_killed_and_resumed(run_tool, root):
     assert "0 次有问题" in result.out and result.out.count("次文件操作") == 3
 
 
+def test_same_command_same_bits(parts, tmp_path, root, monkeypatch):
+    """同一份配置的两遍没有不同；跑不起来的、不同的都报告出来。"""
+    repeat = parts("repeat")
+    said: list[str] = []
+    config = root / "configs" / "softmax_regression.yml"
+    folders = [tmp_path / name for name in "ab"]
+    assert [repeat.run(config, 1, folder) for folder in folders] == ["", ""]
+    assert list(repeat.differences(*folders)) == []
+    real = repeat.run
+    monkeypatch.setattr(repeat, "run", lambda config, threads, folder: "坏了" if threads == 2 else "")
+    monkeypatch.setattr(repeat, "differences", lambda first, second: iter(()))
+    assert repeat.campaign(3, tmp_path, said.append) == (6, 3)
+    assert len(said) == 3 and all("2 个线程：坏了；坏了" in line for line in said)
+    assert real(tmp_path / "none.yml", 1, tmp_path / "c").startswith("退出状态 2：错误：找不到配置文件")
+
+
 # ---------------------------------------------------------------- 看得出毛病
 
 

@@ -17,6 +17,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import re
 import shutil
 import warnings
 import zlib
@@ -105,10 +106,27 @@ def _is_whole(files: dict[str, Path]) -> bool:
         return False
 
 
-def newest_whole(folder: Path, names: tuple[str, ...] = ("last", "best")) -> tuple[Path | None, list[Path]]:
-    """``folder`` 里依次第一个完整的检查点，与排在它前面的坏检查点；都没有时为 None。"""
+def is_whole(path: Path) -> bool:
+    """检查点的三个文件是不是都在、都没有损坏。"""
+    return _is_whole(_files(path))
+
+
+def kept_epochs(folder: Path) -> list[Path]:
+    """``train.keep`` 留下的各轮的检查点 ``epoch_0003``，新的在前。"""
+    found = (re.fullmatch(r"(epoch_\d+)\.json", file.name) for file in folder.glob("epoch_*.json"))
+    return [folder / name for name in sorted((match[1] for match in found if match), reverse=True)]
+
+
+def remove_checkpoint(path: Path) -> None:
+    """删去一个检查点的三个文件，说明文件最先：没有它就不算检查点了。"""
+    for suffix in reversed(SUFFIXES):
+        _file(path, suffix).unlink(missing_ok=True)
+
+
+def newest_whole(folder: Path) -> tuple[Path | None, list[Path]]:
+    """``folder`` 里第一个完整的检查点（没有时为 None），与排在它前面的坏检查点：依次看 last、留下的各轮、best。"""
     broken = []
-    for path in (folder / name for name in names):
+    for path in (folder / "last", *kept_epochs(folder), folder / "best"):
         files = _files(path)
         if _is_whole(files):
             return path, broken

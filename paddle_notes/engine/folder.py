@@ -11,7 +11,7 @@ import json
 import subprocess
 from pathlib import Path
 
-from paddle_notes.engine.checkpoint import SUFFIXES, split_suffix, write_json
+from paddle_notes.engine.checkpoint import SUFFIXES, kept_epochs, remove_checkpoint, split_suffix, write_json
 from paddle_notes.engine.lock import refuse_if_locked
 from paddle_notes.errors import UserError
 
@@ -49,6 +49,7 @@ def refuse_strangers(folder: Path) -> None:
     if summary is not None and summary.get("status") in _STATUS:
         return
     taken = [name for name in [*FILES, *LATER, VDL, PICTURES] if (folder / name).exists()]
+    taken += [path.name for path in kept_epochs(folder)]
     if taken:
         raise UserError(
             f"{folder} 里已有 {'、'.join(taken[:3])}，不是本项目的运行留下的，不会动它；"
@@ -103,6 +104,8 @@ def clear_folder(folder: Path) -> None:
     if summary is None:
         return
     pictures = [f"{PICTURES}/{name}" for name in summary.get("pictures", [])]
+    for path in kept_epochs(folder):
+        remove_checkpoint(path)
     for name in [*LATER, *pictures, f"{VDL}/{VDL_FILE}", *FILES]:
         (folder / name).unlink(missing_ok=True)
     for name in (VDL, PICTURES):

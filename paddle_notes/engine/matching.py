@@ -26,7 +26,7 @@ Changes = dict[str, tuple[Any, Any]]  # 键 -> (训练时的值, 现在的值)
 
 # 接着训练时可以改的。文件可以搬家：读出的内容由散列核对
 FREE = ("output_dir", "expect", "runtime", "train.epochs", "train.log_interval", "data.path")
-FREE += ("train.save_every_steps", "train.save_every_minutes")
+FREE += ("train.save_every_steps", "train.save_every_minutes", "train.keep")
 # 学习率的安排：要写明从第几轮起重新安排，或与现在的学习率接得上，见 Trainer.check_rate
 RATE = tuple(f"optimizer.{key}" for key in ("lr", "schedule", "milestones", "warmup", "start_epoch"))
 # 评估时用不着的；data.path 之外的数据选项决定怎样划分、怎样归一化，不能改

@@ -22,9 +22,12 @@ from paddle_notes.config import Config, OptimizerConfig, dump_config
 from paddle_notes.engine.animation import save_animations
 from paddle_notes.engine.checkpoint import (
     copy_checkpoint,
+    is_whole,
+    kept_epochs,
     load_weights,
     read_arrays,
     read_state,
+    remove_checkpoint,
     save_checkpoint,
     split_suffix,
 )
@@ -143,6 +146,7 @@ class Trainer:
                     self.train_epoch(train_data)
                     self.validate(valid_data)
                     self.save_checkpoint()
+                    self.keep_epoch()
                     self.stop_if_requested()
                 if test_data is not None:
                     self.test(test_data)
@@ -389,6 +393,13 @@ class Trainer:
         if self.best.get("step") == self.step:
             copy_checkpoint(self.folder / "last", self.folder / "best")
 
+    def keep_epoch(self) -> None:
+        """另留最近几轮的检查点，``last`` 与 ``best`` 都坏了还有它们。"""
+        if self.config.train.keep:
+            copy_checkpoint(self.folder / "last", self.folder / f"epoch_{self.epoch:04d}")
+            for path in kept_epochs(self.folder)[self.config.train.keep :]:
+                remove_checkpoint(path)
+
     def restore(self, path: str | Path) -> None:
         """从检查点恢复网络、优化器与进度。"""
         state = read_state(path)
@@ -466,13 +477,15 @@ class Trainer:
             )
 
     def restore_best(self, resume: Path) -> None:
-        """使 ``self.best`` 与文件夹里的 ``best`` 相符：它可能没来得及写，也可能留在别的文件夹里。"""
+        """使 ``self.best`` 与文件夹里的 ``best`` 相符：它可能没来得及写、坏了，也可能留在别的文件夹里。"""
         best = self.folder / "best"
-        found = read_state(best)["best"] if best.with_suffix(".json").exists() else {}
-        if self.best and self.best["step"] == self.step != found.get("step"):
-            copy_checkpoint(resume, best)
-        else:
-            self.best = found
+        found = read_state(best)["best"] if is_whole(best) else {}
+        if self.best and self.best["step"] != found.get("step"):
+            for source in (resume, *kept_epochs(self.folder)):
+                if is_whole(source) and read_state(source)["step"] == self.best["step"]:
+                    copy_checkpoint(source, best)
+                    return
+        self.best = found
 
     # ---------------------------------------------------------------- 结束
 

@@ -288,7 +288,7 @@ def test_killed_at_any_file_operation(tmp_path):
         load_weights(model, folder / "last")
         read_arrays(folder / "last", ".pdopt")
         assert model.state_dict()["0.weight"].numpy().max() == float(step)
-        assert newest_whole(folder, ("last",)) == (folder / "last", [])
+        assert newest_whole(folder) == (folder / "last", [])
         copied.append(step)
         save(folder / "last", 3.0)
         assert read_state(folder / "last")["step"] == 3 and not list(folder.glob("*.old"))
@@ -314,7 +314,7 @@ def test_an_edited_description_is_refused(checkpoint, change):
     file.write_text(json.dumps(content), encoding="utf-8")
     with pytest.raises(UserError, match="已损坏、被改动过"):
         read_state(checkpoint)
-    assert newest_whole(checkpoint.parent, (checkpoint.name,)) == (None, [checkpoint])
+    assert newest_whole(checkpoint.parent) == (None, [checkpoint])
 
 
 def test_descriptions_written_before_are_read(checkpoint):

@@ -21,7 +21,7 @@ from paddle import nn
 from paddle_notes import models
 from paddle_notes.config import load_config
 from paddle_notes.engine import trainer as trainer_module
-from paddle_notes.engine.checkpoint import read_arrays, read_state
+from paddle_notes.engine.checkpoint import kept_epochs, newest_whole, read_arrays, read_state
 from paddle_notes.engine.diagnose import hint_if_stuck
 from paddle_notes.engine.evaluate import Meter, evaluate
 from paddle_notes.engine.folder import FILES, VDL, clear_folder, read_summary
@@ -917,6 +917,26 @@ def test_saves_by_the_clock(make_config, tiny_data, output, monkeypatch):
     steps.clear()
     run(make_config("train.epochs=1", f"output_dir={output / 'other'}"), tiny_data)
     assert steps == [5]
+
+
+def test_recent_epochs_are_kept(make_config, tiny_data, output):
+    """留最近两轮；last 与 best 都坏了，就从留下的最新一轮接着走，与没有坏过的逐位相同。"""
+    plain, broken = output / "plain", output / "broken"
+    run(make_config(f"output_dir={plain}", "train.keep=2"), tiny_data)
+    assert [path.name for path in kept_epochs(plain)] == ["epoch_0003", "epoch_0002"]
+    assert len(list(plain.glob("epoch_*"))) == 6
+    run(make_config(f"output_dir={broken}", "train.keep=2"), tiny_data, stop_at=12)
+    for name in ("last", "best"):
+        (broken / f"{name}.pdparams").write_bytes(b"half")
+    found, bad = newest_whole(broken)
+    assert (found, bad) == (broken / "epoch_0002", [broken / "last"])
+    run(make_config(f"output_dir={broken}", "train.keep=2"), tiny_data, resume=found)
+    for suffix in (".pdparams", ".pdopt"):
+        ours, theirs = read_arrays(plain / "last", suffix), read_arrays(broken / "last", suffix)
+        assert all(np.array_equal(ours[key], theirs[key]) for key in ours)
+    assert records(plain) == records(broken)
+    run(make_config(f"output_dir={plain}", "overwrite=true", "train.epochs=1"), tiny_data)
+    assert kept_epochs(plain) == []  # 覆盖时一起删去
 
 
 # ---------------------------------------------------------------- 意外
