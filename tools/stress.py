@@ -1,8 +1,12 @@
-"""折磨测试：坏的配置、坏的文件、随时断电。结果要么对，要么是一句话；种子打印出来，可以重做。
+"""折磨测试：坏的配置、坏的文件、随时断电。结果要么对，要么是一句话。
 
-python tools/stress.py configs            # 5,000 份随机的坏配置
-python tools/stress.py kills              # 死在每一次文件操作上，另在随机的时刻死 200 次
-python tools/stress.py all --short        # 各做一点，两分钟之内
+    python tools/stress.py configs            # 5,000 份随机的坏配置
+    python tools/stress.py readers            # 十种文件，各弄坏 2,000 次
+    python tools/stress.py kills              # 死在每一次文件操作上，另在随机的时刻死 200 次
+    python tools/stress.py repeat             # 每份配置试运行两遍，一个线程与两个线程都逐位相同
+    python tools/stress.py all --short        # 各做一点，两分钟之内
+
+种子打印出来，同样的种子得到同样的坏配置与坏文件。
 """
 
 from __future__ import annotations
@@ -17,8 +21,8 @@ from paddle_notes import cli
 from paddle_notes.errors import UserError
 
 ROOT = Path(__file__).resolve().parent.parent
-KINDS = {"configs": 5000, "readers": 2000, "kills": 200}  # 名字 -> 完整的一遍做几次
-SHORT = {"configs": 150, "readers": 20, "kills": 3}
+KINDS = {"configs": 5000, "readers": 2000, "kills": 200, "repeat": 1000}  # 名字 -> 完整的一遍做几次
+SHORT = {"configs": 150, "readers": 20, "kills": 3, "repeat": 1}
 
 
 def parse_args(argv: list[str] | None):
@@ -51,6 +55,10 @@ def torture(kind: str, count: int, seed: int, every: int, work: Path) -> tuple[i
         from stresses.readers import campaign
 
         return campaign(count, seed, work, print)
+    if kind == "repeat":
+        from stresses.repeat import campaign
+
+        return campaign(count, work, print)
     if not hasattr(os, "fork"):
         raise UserError("这个系统没有 fork，做不了 kills；请在 Linux 或 macOS 上做")
     from stresses.kills import campaign

@@ -124,7 +124,10 @@ def remove_checkpoint(path: Path) -> None:
 
 
 def newest_whole(folder: Path) -> tuple[Path | None, list[Path]]:
-    """``folder`` 里第一个完整的检查点（没有时为 None），与排在它前面的坏检查点：依次看 last、留下的各轮、best。"""
+    """``folder`` 里第一个完整的检查点（没有时为 None）与排在它前面的坏检查点。
+
+    依次看 last、留下的各轮、best。
+    """
     broken = []
     for path in (folder / "last", *kept_epochs(folder), folder / "best"):
         files = _files(path)
