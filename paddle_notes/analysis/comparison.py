@@ -12,7 +12,7 @@ from paddle_notes.fonts import label
 
 # 指标的名字 -> 图上的中文与英文
 METRICS = {
-    "accuracy": ("验证准确率", "validation accuracy"),
+    "accuracy": ("测试准确率", "test accuracy"),
     "loss": ("损失", "loss"),
     "train/loss": ("训练损失", "training loss"),
     "train/accuracy": ("训练准确率", "training accuracy"),
@@ -22,7 +22,7 @@ METRICS = {
     "macs": ("一张图的乘加次数", "MACs per image"),
     "best": ("最好的验证指标", "best validation metric"),
     "test": ("测试指标", "test metric"),
-    "minutes": ("训练时间（分钟）", "training time (minutes)"),
+    "minutes": ("训练时间（处理器分钟）", "training time (CPU minutes)"),
 }
 
 
