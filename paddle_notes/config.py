@@ -8,6 +8,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Annotated, Any, Literal, Union, get_args
 
@@ -535,6 +536,8 @@ def apply_override(tree: dict, override: str) -> None:
     """把 ``a.b=c`` 写进 ``tree``。``c`` 可含等号；以 [ 或 { 开头时按 YAML 读，null 与 ~ 是空值。"""
     if len(override) > MAX_VALUE:
         raise UserError(f"-o {override[:40]}… 有 {len(override):,} 个字，至多 {MAX_VALUE} 个")
+    if re.search("[\ud800-\udfff]", override):
+        raise UserError(f"-o {override.encode('ascii', 'replace').decode()} 里有不成字的字符，请用 UTF-8 的终端")
     key, equals, text = override.partition("=")
     if not equals or not all(parts := key.split(".")):
         raise UserError(f"-o {override} 应写成 键=值，例如 -o train.epochs=3")

@@ -411,6 +411,12 @@ def test_bombs_are_one_short_sentence(tmp_path, text, said):
     assert time.perf_counter() - started < 5 and len(str(error.value)) < 300
 
 
+def test_half_characters_are_refused(root):
+    """终端的编码不对时，命令行里会有半个字：它写不进任何文件。"""
+    with pytest.raises(UserError, match="不成字的字符"):
+        load_config(root / "configs" / "lenet.yml", ["output_dir=\ud800"])
+
+
 def test_long_values_are_cut_in_messages(root):
     with pytest.raises(UserError) as error:
         load_config(root / "configs" / "lenet.yml", [f"train.epochs=[{'1, ' * 100}]"])
