@@ -537,7 +537,8 @@ def apply_override(tree: dict, override: str) -> None:
     if len(override) > MAX_VALUE:
         raise UserError(f"-o {override[:40]}… 有 {len(override):,} 个字，至多 {MAX_VALUE} 个")
     if re.search("[\ud800-\udfff]", override):
-        raise UserError(f"-o {override.encode('ascii', 'replace').decode()} 里有不成字的字符，请用 UTF-8 的终端")
+        shown = override.encode("ascii", "replace").decode()
+        raise UserError(f"-o {shown} 里有不成字的字符，请用 UTF-8 的终端")
     key, equals, text = override.partition("=")
     if not equals or not all(parts := key.split(".")):
         raise UserError(f"-o {override} 应写成 键=值，例如 -o train.epochs=3")
