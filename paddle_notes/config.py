@@ -304,7 +304,7 @@ def _one_of(what: str, *sections: type[Section], default: str | None = None) -> 
         name = name_of(tree)
         if isinstance(tree, dict) and name is None:
             raise PydanticCustomError("missing_name", "missing")
-        if isinstance(tree, (dict, Section)) and name not in owner:
+        if isinstance(tree, (dict, Section)) and not (isinstance(name, str) and name in owner):
             raise PydanticCustomError(
                 "unknown_name",
                 "{text}",

@@ -411,6 +411,13 @@ def test_bombs_are_one_short_sentence(tmp_path, text, said):
     assert time.perf_counter() - started < 5 and len(str(error.value)) < 300
 
 
+@pytest.mark.parametrize("value", ["[[1]]", "{a: 1}", "[]"])
+@pytest.mark.parametrize("section", ["data", "task"])
+def test_a_name_that_is_no_text(root, section, value):
+    with pytest.raises(UserError, match=rf"{section}\.name 没有名为 .+ 的"):
+        load_config(root / "configs" / "lenet.yml", [f"{section}.name={value}"])
+
+
 def test_half_characters_are_refused(root):
     """终端的编码不对时，命令行里会有半个字：它写不进任何文件。"""
     with pytest.raises(UserError, match="不成字的字符"):
