@@ -105,6 +105,12 @@ def _explain_os_error(error: OSError) -> str:
 STOPS = [getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)]
 
 
+def stop_signals() -> list[signal.Signals]:
+    """要处理的停止信号；nohup 使 SIGHUP 不起作用，那就照旧不理会关掉终端。"""
+    ignored = hasattr(signal, "SIGHUP") and signal.getsignal(signal.SIGHUP) == signal.SIG_IGN
+    return [number for number in STOPS if not (ignored and number == signal.SIGHUP)]
+
+
 def nowhere() -> TextIO:
     return open(os.devnull, "w", encoding="utf-8")  # 一直开到进程结束
 
@@ -142,13 +148,12 @@ class Unread:
 def stopping_signals() -> Iterator[None]:
     """在 ``with`` 之内，kill 与关掉终端都像 Ctrl-C 一样成为 KeyboardInterrupt，起步时也一样。
 
-    本来就不理会的（nohup 之下的关掉终端）仍不理会；不在主线程里时什么也不做。
+    不在主线程里时什么也不做。
     """
     previous = {}
     if threading.current_thread() is threading.main_thread():
-        for number in STOPS:
-            if signal.getsignal(number) != signal.SIG_IGN:
-                previous[number] = signal.signal(number, signal.default_int_handler)
+        for number in stop_signals():
+            previous[number] = signal.signal(number, signal.default_int_handler)
     try:
         yield
     finally:

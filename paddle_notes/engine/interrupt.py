@@ -5,7 +5,7 @@ from __future__ import annotations
 import signal
 import threading
 
-from paddle_notes.cli import STOPS
+from paddle_notes.cli import stop_signals
 from paddle_notes.errors import UserError
 
 
@@ -26,9 +26,8 @@ class StopSignal:
 
     def __enter__(self) -> StopSignal:
         if threading.current_thread() is threading.main_thread():
-            for number in STOPS:
-                if signal.getsignal(number) != signal.SIG_IGN:  # nohup 之下不理会关掉终端
-                    self._previous[number] = signal.signal(number, self._request)
+            for number in stop_signals():
+                self._previous[number] = signal.signal(number, self._request)
         return self
 
     def __exit__(self, *exception) -> None:
