@@ -28,7 +28,8 @@ def parts(stress):
 @pytest.fixture
 def unlimited(parts, monkeypatch):
     """不限制本进程的内存：它还要跑别的测试。"""
-    monkeypatch.setattr(parts("configs"), "limit_memory", lambda: None)
+    for name in ("configs", "readers"):
+        monkeypatch.setattr(parts(name), "limit_memory", lambda: None)
 
 
 def test_damaged_files(parts, unlimited, tmp_path):
@@ -59,10 +60,10 @@ def test_same_command_same_bits(parts, tmp_path, root, monkeypatch):
     config = root / "configs" / "softmax_regression.yml"
     folders = [tmp_path / name for name in "ab"]
     assert [repeat.run(config, 1, folder) for folder in folders] == ["", ""]
-    assert list(repeat.differences(*folders)) == []
+    assert list(parts("outcome").unequal_arrays(*folders, "last")) == []
     real = repeat.run
     monkeypatch.setattr(repeat, "run", lambda config, threads, folder: "坏了" if threads == 2 else "")
-    monkeypatch.setattr(repeat, "differences", lambda first, second: iter(()))
+    monkeypatch.setattr(repeat, "unequal_arrays", lambda *folders: iter(()))
     assert repeat.campaign(3, tmp_path, said.append) == (6, 3)
     assert len(said) == 3 and all("2 个线程：坏了；坏了" in line for line in said)
     assert real(tmp_path / "none.yml", 1, tmp_path / "c").startswith("退出状态 2：错误：找不到配置文件")
@@ -71,10 +72,9 @@ def test_same_command_same_bits(parts, tmp_path, root, monkeypatch):
 # ---------------------------------------------------------------- 看得出毛病
 
 
-def test_attempt_sees_exceptions_and_slowness(parts, monkeypatch, tmp_path):
-    readers, configs = parts("readers"), parts("configs")
-    monkeypatch.setattr(readers, "SECONDS", 0.01)
-    monkeypatch.setattr(configs, "SECONDS", 0.01)
+def test_attempt_sees_exceptions_and_slowness(parts):
+    def attempt(action):
+        return parts("outcome").attempt(action, "参数", seconds=0.01)
 
     def fail(error):
         def read(*arguments):
@@ -82,13 +82,12 @@ def test_attempt_sees_exceptions_and_slowness(parts, monkeypatch, tmp_path):
 
         return read
 
-    for attempt in (lambda act: readers.attempt(act, tmp_path), lambda act: configs.attempt(act, [])):
-        assert attempt(fail(KeyError("x"))).startswith("KeyError")
-        assert attempt(fail(RecursionError())).startswith("RecursionError")
-        assert attempt(fail(UserError("坏" * 700))).startswith("一句话有 700 个字")
-        assert "秒" in attempt(lambda *arguments: time.sleep(0.05))
-        assert attempt(fail(UserError("文件坏了"))) == "" and attempt(lambda *arguments: None) == ""
-    assert configs.attempt(fail(UserError("bad file"))).startswith("不是中文")
+    assert attempt(fail(KeyError("x"))).startswith("KeyError")
+    assert attempt(fail(RecursionError())).startswith("RecursionError")
+    assert attempt(fail(UserError("坏" * 700))).startswith("一句话有 700 个字")
+    assert "秒" in attempt(lambda *arguments: time.sleep(0.05))
+    assert attempt(fail(UserError("文件坏了"))) == "" and attempt(lambda *arguments: None) == ""
+    assert attempt(fail(UserError("bad file"))).startswith("不是中文")
 
 
 def test_damage_depends_on_the_seed_only(parts):

@@ -8,7 +8,9 @@ import json
 import logging
 import struct
 import sys
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from tqdm import tqdm
@@ -39,28 +41,38 @@ def format_seconds(seconds: float) -> str:
     return f"{minutes // 60}:{minutes % 60:02d}:{seconds:02d}"
 
 
-def keep_vdl_until(file: Path, step: int) -> None:
-    """删去 VisualDL 日志中 ``step`` 之后的记录、测试的记录（结束时会重写），以及末尾没写完的一条。
+def vdl_records(data: bytes) -> Iterator[tuple[Any, bytes]]:
+    """VisualDL 日志里的各条记录与它的字节，到没写完或损坏的一条为止。
 
-    文件由一条条“8 字节小端长度 + protobuf”组成。VisualDL 只读一个文件夹里最新的文件，
-    所以继续训练时必须接着写原来的文件，而不是另开一个。
+    文件由一条条“8 字节小端长度 + protobuf”组成。
     """
     from google.protobuf.message import DecodeError
     from visualdl.proto.record_pb2 import Record
 
-    data, position, kept = file.read_bytes(), 0, []
+    position = 0
     while position + 8 <= len(data):
         (length,) = struct.unpack_from("<Q", data, position)
         end = position + 8 + length
         if end > len(data):
-            break
+            return
         try:
             record = Record.FromString(data[position + 8 : end])
         except DecodeError:  # 损坏了：此后的都不可信
-            break
-        if all(value.id <= step and not value.tag.startswith("test/") for value in record.values):
-            kept.append(data[position:end])
+            return
+        yield record, data[position:end]
         position = end
+
+
+def keep_vdl_until(file: Path, step: int) -> None:
+    """删去 VisualDL 日志中 ``step`` 之后的记录、测试的记录（结束时会重写），以及末尾没写完的一条。
+
+    VisualDL 只读一个文件夹里最新的文件，所以继续训练时必须接着写原来的文件，而不是另开一个。
+    """
+    kept = [
+        content
+        for record, content in vdl_records(file.read_bytes())
+        if all(value.id <= step and not value.tag.startswith("test/") for value in record.values)
+    ]
     file.write_bytes(b"".join(kept))
 
 

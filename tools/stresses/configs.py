@@ -5,14 +5,13 @@
 
 from __future__ import annotations
 
-import contextlib
-import io
 import random
 import re
 import shutil
-import time
 from collections.abc import Callable
 from pathlib import Path
+
+from stresses.outcome import attempt, limit_memory
 
 FAST = ["linear_regression", "house_price", "softmax_regression", "mlp", "lenet", "rnn_sunspots", "gru_co2"]
 VALUES = [
@@ -36,7 +35,6 @@ VALUES = [
     *["cpu", "gpu", "adam", "cosine", "accuracy", "mlp", "lenet", "mnist5k", "no/such/file", "/", "."],
 ]
 SECONDS = 5  # 读一份配置不该超过几秒
-LONGEST = 600  # 一句话不该超过几个字
 
 
 def damaged_text(text: str, generator: random.Random) -> str:
@@ -78,28 +76,6 @@ def case(generator: random.Random, keys: list[str], work: Path) -> tuple[str, li
     return str(source), overrides
 
 
-def attempt(action: Callable, *arguments) -> str:
-    """执行一次；没有问题时返回空的文字。"""
-    from paddle_notes.errors import UserError
-
-    started = time.perf_counter()
-    try:
-        with contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO()):
-            action(*arguments)
-    except UserError as error:
-        said = str(error)
-        if not re.search("[一-鿿]", said):
-            return f"不是中文：{said[:200]!r}"
-        if len(said) > LONGEST:
-            return f"一句话有 {len(said)} 个字：{said[:100]!r}…"
-    except OSError:
-        pass  # cli.run 说得清
-    except BaseException as error:
-        return f"{type(error).__name__}：{str(error)[:200]!r}"
-    seconds = time.perf_counter() - started
-    return f"用了 {seconds:.1f} 秒" if seconds > SECONDS else ""
-
-
 def campaign(main, count: int, seed: int, work: Path, report: Callable[[str], None]) -> tuple[int, int]:
     """做 ``count`` 份，返回做了几份与有问题的几份；每个问题由 ``report`` 说出怎样重现。"""
     from paddle_notes.config import all_keys, load_config
@@ -113,20 +89,13 @@ def campaign(main, count: int, seed: int, work: Path, report: Callable[[str], No
         generator = random.Random(f"{seed}/{number}")
         file, overrides = case(generator, keys, work)
         output = work / "output"
-        said = attempt(load_config, file, overrides)
+        said = attempt(load_config, file, overrides, seconds=SECONDS)
         if not said:  # 读得进来的，或一句话说清了的：再照用户的样子执行一次
-            said = attempt(main, ["-c", file, "--dry_run", "-o", *overrides, f"output_dir={output}"])
+            words = ["-c", file, "--dry_run", "-o", *overrides, f"output_dir={output}"]
+            said = attempt(main, words, seconds=SECONDS)
         shutil.rmtree(output, ignore_errors=True)
         if said:
             failed += 1
             shown = "；".join(override[:60] for override in overrides)
             report(f"第 {number} 份：{file} {shown}：{said}")
     return count, failed
-
-
-def limit_memory() -> None:
-    """大得离谱的个数应当得到一句话，而不是占满机器的内存；没有 resource 的系统就不限。"""
-    with contextlib.suppress(ImportError, ValueError, OSError):
-        import resource
-
-        resource.setrlimit(resource.RLIMIT_AS, (8 * 2**30, resource.getrlimit(resource.RLIMIT_AS)[1]))

@@ -11,14 +11,13 @@ import os
 import random
 import shutil
 import signal
-import struct
 import sys
 import time
 from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
 
-import numpy as np
+from stresses.outcome import unequal_arrays
 
 SMALL_IMAGES = ["data.batch_size=400", "train.log_interval=2", "runtime.threads=1", "runtime.device=cpu"]
 SMALL_TEXT = ["data.max_chars=6000", "data.length=16", "data.batch_size=16", "train.vectors=null"]
@@ -105,29 +104,24 @@ def train(main, words: list[str], folder: Path, *, resume: bool, at: int | None 
 
 
 def scalars(file: Path) -> list[tuple]:
-    """VisualDL 文件里的各个标量 (标签, 步, 值)，不含随时间而变的速度；图只看标签与步。"""
-    from visualdl.proto.record_pb2 import Record
+    """VisualDL 文件里的各个标量 (标签, 步, 值) 与图（看编码之后的字节），不含随时间而变的速度。"""
+    from paddle_notes.engine.logs import vdl_records
 
-    data, position, found = file.read_bytes(), 0, []
-    while position < len(data):
-        (length,) = struct.unpack_from("<Q", data, position)
-        for value in Record.FromString(data[position + 8 : position + 8 + length]).values:
-            if value.tag not in ("ips", "meta_data_tag"):
-                found.append((value.tag, value.id, value.value, value.image.encoded_image_string))
-        position += 8 + length
-    return found
+    return [
+        (value.tag, value.id, value.value, value.image.encoded_image_string)
+        for record, _ in vdl_records(file.read_bytes())
+        for value in record.values
+        if value.tag not in ("ips", "meta_data_tag")
+    ]
 
 
 def differences(first: Path, second: Path) -> Iterator[str]:
     """两次运行有哪些不同：权重、优化器、最好的一轮、指标、VisualDL 的记录。"""
-    from paddle_notes.engine.checkpoint import read_arrays, read_state
+    from paddle_notes.engine.checkpoint import read_state
     from paddle_notes.engine.folder import VDL, VDL_FILE
 
+    yield from unequal_arrays(first, second, "last", "best")
     for name in ("last", "best"):
-        for suffix in (".pdparams", ".pdopt"):
-            ours, theirs = (read_arrays(folder / name, suffix) for folder in (first, second))
-            if ours.keys() != theirs.keys() or not all(np.array_equal(ours[k], theirs[k]) for k in ours):
-                yield f"{name}{suffix}"
         ours, theirs = (read_state(folder / name) for folder in (first, second))
         yield from (
             f"{name}.json 的 {key}"

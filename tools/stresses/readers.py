@@ -10,11 +10,11 @@ import random
 import shutil
 import struct
 import tarfile
-import time
 from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
+from stresses.outcome import attempt, limit_memory
 
 SECONDS = 10
 EXTREMES = [
@@ -193,28 +193,8 @@ READERS: dict[str, tuple[Callable[[Path], None], Callable[[Path], None]]] = {
 }
 
 
-def attempt(read: Callable[[Path], None], folder: Path) -> str:
-    """读一次；没有问题时返回空的文字。"""
-    from paddle_notes.errors import UserError
-
-    started = time.perf_counter()
-    try:
-        read(folder)
-    except UserError as error:
-        if len(str(error)) > 600:
-            return f"一句话有 {len(str(error))} 个字"
-    except OSError:
-        pass  # cli.run 说得清
-    except BaseException as error:
-        return f"{type(error).__name__}：{str(error)[:200]}"
-    seconds = time.perf_counter() - started
-    return f"用了 {seconds:.1f} 秒" if seconds > SECONDS else ""
-
-
 def campaign(count: int, seed: int, work: Path, report: Callable[[str], None]) -> tuple[int, int]:
     """每一种文件弄坏 ``count`` 次；返回做了几次与有问题的几次，每个问题由 ``report`` 说出怎样重现。"""
-    from stresses.configs import limit_memory
-
     limit_memory()
     done, failed = 0, 0
     for name, (make, read) in READERS.items():
@@ -231,7 +211,7 @@ def campaign(count: int, seed: int, work: Path, report: Callable[[str], None]) -
             for other, data in contents.items():
                 other.write_bytes(data)
             file.write_bytes(damaged(contents[file], generator))
-            said = attempt(read, good)
+            said = attempt(read, good, seconds=SECONDS)
             if said:
                 bad += 1
                 report(f"{name} 第 {number} 次（{file.name}）：{said}")

@@ -5,11 +5,11 @@ from __future__ import annotations
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from itertools import product
 from pathlib import Path
 
-import numpy as np
+from stresses.outcome import unequal_arrays
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 
@@ -22,16 +22,6 @@ def run(config: Path, threads: int, folder: Path) -> str:
     return "" if done.returncode == 0 else f"退出状态 {done.returncode}：{done.stderr.strip()[-200:]}"
 
 
-def differences(first: Path, second: Path) -> Iterator[str]:
-    """两遍的权重、优化器的状态有哪些不同。"""
-    from paddle_notes.engine.checkpoint import read_arrays
-
-    for suffix in (".pdparams", ".pdopt"):
-        ours, theirs = (read_arrays(folder / "last", suffix) for folder in (first, second))
-        if ours.keys() != theirs.keys() or not all(np.array_equal(ours[k], theirs[k]) for k in ours):
-            yield f"last{suffix}"
-
-
 def campaign(count: int, work: Path, report: Callable[[str], None]) -> tuple[int, int]:
     """configs/ 里的前 ``count`` 份；返回比了几次与不同的几次。"""
     configs = sorted((ROOT / "configs").glob("*.yml"))[:count]
@@ -39,7 +29,7 @@ def campaign(count: int, work: Path, report: Callable[[str], None]) -> tuple[int
     for config, threads in product(configs, (1, 2)):
         folders = [work / f"{config.stem}-{threads}-{i}" for i in range(2)]
         said = "；".join(filter(None, (run(config, threads, folder) for folder in folders)))
-        said = said or "、".join(differences(*folders))
+        said = said or "、".join(unequal_arrays(*folders, "last"))
         for folder in folders:
             shutil.rmtree(folder, ignore_errors=True)
         done += 1
