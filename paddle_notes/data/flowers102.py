@@ -6,12 +6,13 @@
 from __future__ import annotations
 
 import io
-import tarfile
+import re
 from pathlib import Path
 
 import numpy as np
 
 from paddle_notes.data.download import downloaded
+from paddle_notes.data.files import read_tar, refuse_special
 from paddle_notes.data.folder import MEAN, STD
 from paddle_notes.data.images import ImageSet, make_preprocess
 from paddle_notes.errors import UserError
@@ -34,27 +35,42 @@ def find_files(path: str | None) -> tuple[Path, Path, Path]:
     return files
 
 
-def load(config) -> tuple[ImageSet, ImageSet, ImageSet]:
+def read_splits(label_file: Path, split_file: Path) -> tuple[np.ndarray, list[np.ndarray]]:
+    """各张图像的类别（从 0 数起）与训练、验证、测试各自的图像编号（从 1 数起）。"""
     from scipy.io import loadmat
 
-    archive_file, label_file, split_file = find_files(config.path)
-    preprocess = make_preprocess(config, DEFAULT_SIZE, MEAN, STD)
+    for file in (label_file, split_file):
+        refuse_special(file)
     try:
         labels = loadmat(label_file)["labels"][0].astype("int64") - 1
         numbers = [loadmat(split_file)[name][0].astype("int64") for name in SPLITS]
+        chosen = np.concatenate(numbers)
+        if chosen.min() < 1 or len(np.unique(chosen)) < len(chosen):
+            raise ValueError("图像的编号应各不相同，从 1 数起")
+        found = labels[chosen - 1]
+        if found.min() < 0 or found.max() >= NUM_CLASSES:
+            raise ValueError("类别应在 1 到 102 之间")
     except Exception as error:  # 坏的 .mat 文件抛出的异常五花八门
-        raise UserError(f"{label_file} 或 {split_file} 已损坏，请重新下载") from error
+        raise UserError(f"{label_file} 或 {split_file} 已损坏，请重新下载：{error}") from error
+    return labels, numbers
 
+
+def load(config) -> tuple[ImageSet, ImageSet, ImageSet]:
+    archive_file, label_file, split_file = find_files(config.path)
+    preprocess = make_preprocess(config, DEFAULT_SIZE, MEAN, STD)
+    labels, numbers = read_splits(label_file, split_file)
     wanted = {int(number) for part in numbers for number in part}
+
+    def number_of(name: str) -> int:
+        number = Path(name).stem.removeprefix("image_")
+        return int(number) if re.fullmatch(r"\d{1,9}", number, re.ASCII) else 0
+
     images: dict[int, np.ndarray] = {}
-    try:
-        with tarfile.open(archive_file) as archive:  # 顺着压缩包读一遍，不解压到磁盘上
-            for member in archive:
-                number = Path(member.name).stem.removeprefix("image_")
-                if member.isfile() and number.isdigit() and int(number) in wanted:
-                    images[int(number)] = preprocess.load(io.BytesIO(archive.extractfile(member).read()))
-    except (tarfile.TarError, EOFError, OSError) as error:
-        raise UserError(f"{archive_file} 不完整或已损坏，请重新下载") from error
+    for name, content in read_tar(archive_file, lambda name: number_of(name) in wanted):
+        try:
+            images[number_of(name)] = preprocess.load(io.BytesIO(content))
+        except UserError as error:
+            raise UserError(f"{archive_file} 里的图像 {name} 读不了，请重新下载") from error
     missing = wanted - images.keys()
     if missing:
         raise UserError(f"{archive_file} 里缺少 {len(missing)} 张图像，如 image_{min(missing):05d}.jpg")
