@@ -28,7 +28,7 @@ def parts(stress):
 @pytest.fixture
 def unlimited(parts, monkeypatch):
     """不限制本进程的内存：它还要跑别的测试。"""
-    monkeypatch.setattr(parts("configs"), "limit_memory", lambda: None)
+    monkeypatch.setattr(parts("configs"), "limit_memory", lambda more=None: None)
 
 
 def test_damaged_files(parts, unlimited, tmp_path):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import warnings
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass, replace
@@ -19,8 +20,9 @@ from paddle_notes.errors import UserError
 # 不超过这么多字节的图像文件夹一次读进内存，更大的在用到时再读
 MEMORY_LIMIT = 2 << 30
 MAX_PIXELS = 1 << 26  # 一张图像至多多少像素：解开之后每像素 4 字节，转换时有三四份
-# 太大的图像由 Preprocess.load 说明，不要 Pillow 的英文警告
-warnings.filterwarnings("ignore", category=Image.DecompressionBombWarning)
+# 太大的、坏的图像由 Preprocess.load 说明，不要 Pillow 的英文
+warnings.filterwarnings("ignore", module="PIL")
+logging.getLogger("PIL").setLevel(logging.CRITICAL)
 VALID_FRACTION, TEST_FRACTION = 0.1, 0.2  # 由本项目划分的数据：验证与测试各占多少
 
 

@@ -9,10 +9,12 @@ import logging
 import struct
 import sys
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from tqdm import tqdm
 
+from paddle_notes.analysis.curves import is_record
 from paddle_notes.engine.folder import VDL, VDL_FILE
 
 logger = logging.getLogger("paddle_notes")
@@ -40,7 +42,7 @@ def format_seconds(seconds: float) -> str:
 
 
 def keep_vdl_until(file: Path, step: int) -> None:
-    """删去 VisualDL 日志中 ``step`` 之后的记录、测试的记录（结束时会重写），以及末尾没写完的一条。
+    """删去 VisualDL 日志中 ``step`` 之后的记录、测试的记录（结束时会重写）、损坏的与末尾没写完的。
 
     文件由一条条“8 字节小端长度 + protobuf”组成。VisualDL 只读一个文件夹里最新的文件，
     所以继续训练时必须接着写原来的文件，而不是另开一个。
@@ -54,23 +56,27 @@ def keep_vdl_until(file: Path, step: int) -> None:
         end = position + 8 + length
         if end > len(data):
             break
-        try:
-            record = Record.FromString(data[position + 8 : end])
-        except DecodeError:  # 损坏了：此后的都不可信
-            break
-        if all(value.id <= step and not value.tag.startswith("test/") for value in record.values):
-            kept.append(data[position:end])
+        with contextlib.suppress(DecodeError):  # 损坏了一条，长度还是对的：后面的照样读得出
+            values = Record.FromString(data[position + 8 : end]).values
+            if values and all(is_kept(value, step) for value in values):
+                kept.append(data[position:end])
         position = end
     file.write_bytes(b"".join(kept))
+
+
+def is_kept(value: Any, step: int) -> bool:
+    """VisualDL 的一个值是不是完好，在 ``step`` 之内，也不是测试的。"""
+    whole = value.tag.isprintable() and value.tag and value.WhichOneof("one_value")
+    return bool(whole) and 0 <= value.id <= step and not value.tag.startswith("test/")
 
 
 def keep_metrics_until(file: Path, step: int) -> None:
     """删去 metrics.jsonl 中 ``step`` 之后的记录、测试的记录，以及没写完、损坏了的行。"""
     kept = []
     for line in file.read_text(encoding="utf-8", errors="replace").splitlines():
-        with contextlib.suppress(ValueError, TypeError, KeyError, RecursionError):  # 损坏的行
+        with contextlib.suppress(ValueError, RecursionError):  # 损坏的行
             record = json.loads(line)
-            if record["step"] <= step and record["split"] != "test":
+            if is_record(record) and record["step"] <= step and record["split"] != "test":
                 kept.append(line + "\n")
     file.write_text("".join(kept), encoding="utf-8")
 

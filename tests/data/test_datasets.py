@@ -22,6 +22,7 @@ from paddle_notes.config import ImageData, parse_config
 from paddle_notes.data import build_data, idx
 from paddle_notes.data.cifar10 import read_archive, read_batch
 from paddle_notes.data.files import read_tar
+from paddle_notes.data.flowers102 import read_mat
 from paddle_notes.data.idx import read_idx
 from paddle_notes.errors import UserError
 
@@ -406,6 +407,7 @@ def test_flowers102_incomplete(flowers):
         ([0, 5, 5, 1, 2, 3], [[1, 3, 5], [2, 6], [4]]),
         ([102, 5, 5], [[1, 3, 5], [2, 6], [4]]),  # 标签不够
         ([102, 5, 5, 1, 2, 3], [[0, 3, 5], [2, 6], [4]]),
+        ([102, 5, 5, 1, 2, 3], [[1, 3, 5], [2, 6], []]),
         ([102, 5, 5, 1, 2, 3], [[1, 3, 5], [2, 6], [5]]),  # 第 5 张既训练又测试
     ],
 )
@@ -417,6 +419,22 @@ def test_flowers102_labels(flowers, labels, splits):
     savemat(flowers / "setid.mat", {name: [part] for name, part in zip(names, splits)})
     with pytest.raises(UserError, match=r"setid\.mat 已损坏"):
         read("flowers102", flowers, image_size=16)
+
+
+@pytest.mark.parametrize("compressed", [True, False])
+def test_mat_files_are_read_as_scipy_does(tmp_path, compressed):
+    from scipy.io import loadmat, savemat
+
+    arrays = {
+        "a": np.array([[1, 2, 300]]),
+        "long_name": np.arange(1000.0)[None],
+        "u1": np.array([[5]], np.uint8),
+        "f4": np.array([[0.5, 2.0]], np.float32),
+    }
+    savemat(tmp_path / "x.mat", arrays, do_compression=compressed)
+    found, expected = read_mat(tmp_path / "x.mat"), loadmat(tmp_path / "x.mat")
+    assert found.keys() == arrays.keys()
+    assert all(np.array_equal(found[name], expected[name][0]) for name in arrays)
 
 
 def test_flowers102_bad_picture(flowers):

@@ -124,9 +124,16 @@ def campaign(main, count: int, seed: int, work: Path, report: Callable[[str], No
     return count, failed
 
 
-def limit_memory() -> None:
-    """大得离谱的个数应当得到一句话，而不是占满机器的内存；没有 resource 的系统就不限。"""
+def limit_memory(more: int | None = None) -> None:
+    """大得离谱的个数应当得到一句话，而不是占满机器的内存：至多比现在多占 ``more`` 个字节，不写则一共 8 GiB。
+
+    没有 resource 或 /proc 的系统就不限。
+    """
     with contextlib.suppress(ImportError, ValueError, OSError):
         import resource
 
-        resource.setrlimit(resource.RLIMIT_AS, (8 * 2**30, resource.getrlimit(resource.RLIMIT_AS)[1]))
+        limit = 8 << 30
+        if more is not None:
+            pages = int(Path("/proc/self/statm").read_text(encoding="ascii").split()[0])
+            limit = pages * resource.getpagesize() + more
+        resource.setrlimit(resource.RLIMIT_AS, (limit, resource.getrlimit(resource.RLIMIT_AS)[1]))
