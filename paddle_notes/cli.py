@@ -16,7 +16,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import NoReturn, TextIO
 
-from paddle_notes.errors import UserError, out_of_memory, suggestion
+from paddle_notes.errors import UserError, out_of_memory, short, suggestion
 
 _ARGUMENT_ERRORS = [
     (r"the following arguments are required: (.+)", "缺少参数 {0}"),
@@ -42,11 +42,11 @@ class Parser(argparse.ArgumentParser):
         if unknown:
             word = unknown[1].split()[0]
             options = [option for option in self._option_string_actions if option.startswith("--")]
-            raise UserError(f"不认识的参数 {unknown[1]}；{suggestion(word.split('=')[0], options)}")
+            raise UserError(f"不认识的参数 {short(unknown[1])}；{suggestion(word.split('=')[0], options)}")
         for pattern, chinese in _ARGUMENT_ERRORS:
             if match := re.fullmatch(pattern, message):
-                raise UserError(chinese.format(*match.groups()))
-        raise UserError(f"参数错误：{message}")
+                raise UserError(chinese.format(*(short(group, 200) for group in match.groups())))
+        raise UserError(f"参数错误：{short(message, 300)}")
 
 
 def add_config_arguments(parser: Parser) -> None:
@@ -85,7 +85,7 @@ def command(script: str, *words: str) -> str:
 
 
 def _explain_os_error(error: OSError) -> str:
-    where = f" {error.filename}" if error.filename else ""
+    where = f" {short(error.filename, 300)}" if error.filename else ""
     reasons = {
         errno.ENOSPC: f"磁盘已满，写不进{where or '文件'}；清出空间后再用 --resume 继续",
         errno.EFBIG: f"文件{where} 超过了允许的大小；请换一个位置或放宽限制",

@@ -27,14 +27,14 @@ from pydantic import (
 from pydantic_core import PydanticCustomError
 
 from paddle_notes import models
-from paddle_notes.errors import UserError, closest, explain, suggestion
+from paddle_notes.errors import UserError, closest, explain, short, suggestion
 
 Fraction = Annotated[float, Field(ge=0, lt=1)]
 
 
 def _known_model(name: str) -> str:
     if name not in models.MODELS:
-        raise ValueError(f"没有名为 {name} 的网络；{suggestion(name, models.MODELS)}")
+        raise ValueError(f"没有名为 {short(name)} 的网络；{suggestion(name, models.MODELS)}")
     return name
 
 
@@ -308,7 +308,7 @@ def _one_of(what: str, *sections: type[Section], default: str | None = None) -> 
             raise PydanticCustomError(
                 "unknown_name",
                 "{text}",
-                {"text": f"没有名为 {name} 的{what}；{suggestion(str(name), owner)}"},
+                {"text": f"没有名为 {short(name)} 的{what}；{suggestion(str(name), owner)}"},
             )
         return tree
 
@@ -472,6 +472,7 @@ _YAML_PROBLEMS = {
     "found duplicate key": "键重复了",
     "key is not text": "键应是一个名字",
     "found alias": "不支持 * 开头的引用，请直接写出值；值本身以 * 开头时加引号",
+    "not text": "有不是文字的字符，请删去",
     "too deep": f"套得太深，配置至多 {MAX_DEPTH} 层",
     "too long": f"这个值太长，至多 {MAX_VALUE} 个字",
     "found tag": "不支持以 ! 开头的标签，直接写值就行",
@@ -481,6 +482,11 @@ _YAML_PROBLEMS = {
     "expected <block end>, but found '<block mapping start>'": "缩进没有对齐",
     "expected <block end>, but found '-'": "缩进没有对齐",
 }
+
+
+def _is_text(text: str) -> bool:
+    """没有落单的代理码位与 NUL：pydantic 不认前一种，文件名里不能有后一种。"""
+    return not re.search("[\0\ud800-\udfff]", text)
 
 
 def _refuse_bombs(text: str, source: str) -> None:
@@ -497,6 +503,8 @@ def _refuse_bombs(text: str, source: str) -> None:
             problem = "too deep"
         elif isinstance(event, yaml.ScalarEvent) and len(event.value) > MAX_VALUE:
             problem = "too long"
+        elif isinstance(event, yaml.ScalarEvent) and not _is_text(event.value):
+            problem = "not text"
         if problem:
             raise yaml.constructor.ConstructorError(None, None, problem, event.start_mark)
 
@@ -536,9 +544,9 @@ def apply_override(tree: dict, override: str) -> None:
     """把 ``a.b=c`` 写进 ``tree``。``c`` 可含等号；以 [ 或 { 开头时按 YAML 读，null 与 ~ 是空值。"""
     if len(override) > MAX_VALUE:
         raise UserError(f"-o {override[:40]}… 有 {len(override):,} 个字，至多 {MAX_VALUE} 个")
-    if re.search("[\ud800-\udfff]", override):
+    if not _is_text(override):
         shown = override.encode("ascii", "replace").decode()
-        raise UserError(f"-o {shown} 里有不成字的字符，请用 UTF-8 的终端")
+        raise UserError(f"-o {shown} 里有不是文字的字符，请用 UTF-8 的终端")
     key, equals, text = override.partition("=")
     if not equals or not all(parts := key.split(".")):
         raise UserError(f"-o {override} 应写成 键=值，例如 -o train.epochs=3")
@@ -600,7 +608,7 @@ def _describe(error: ValidationError, source: str) -> str:
     owner = next((part for part in first["loc"] if part in kinds), None)
     key = ".".join(str(part) for part in first["loc"] if part not in kinds)
     if first["type"] == "extra_forbidden":
-        message = f"不认识的键 {key}；{_closest_key(key, owner)}"
+        message = f"不认识的键 {short(key)}；{_closest_key(key, owner)}"
     elif first["type"] == "missing_name":
         message = f"{key}.name 没有给出"
     elif first["type"] == "unknown_name":
@@ -608,7 +616,7 @@ def _describe(error: ValidationError, source: str) -> str:
     elif key == "runtime.device":
         message = f"runtime.device 应为 auto、cpu、gpu 或 gpu:N，得到 {first['input']!r}"
     else:
-        message = f"{key} {explain(first)}"
+        message = f"{short(key)} {explain(first)}"
     more = f"（另有 {len(errors) - 1} 处错误）" if len(errors) > 1 else ""
     return f"{source}：{message}{more}"
 

@@ -30,21 +30,23 @@ def suggestion(word: str, candidates: Iterable[str]) -> str:
     return f"你是不是想写 {match}？" if match else f"可用的有：{'、'.join(candidates)}"
 
 
-class _Short:
+def short(value: object, length: int = 80) -> str:
     """写进消息的值：太长的只写开头。"""
+    text = str(value)
+    return text if len(text) <= length else f"{text[:length]}…"
+
+
+class _Short:
+    """pydantic 的消息里的值，同 :func:`short`。"""
 
     def __init__(self, value):
         self.value = value
 
     def __str__(self) -> str:
-        return self._cut(str(self.value))
+        return short(self.value)
 
     def __repr__(self) -> str:
-        return self._cut(repr(self.value))
-
-    @staticmethod
-    def _cut(text: str) -> str:
-        return text if len(text) <= 80 else f"{text[:80]}…"
+        return short(repr(self.value))
 
 
 # pydantic 的错误类型 -> 一句话的后半段；前半段是键名。

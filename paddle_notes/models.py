@@ -11,7 +11,7 @@ import inspect
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from paddle_notes.errors import UserError, explain, suggestion
+from paddle_notes.errors import UserError, explain, short, suggestion
 
 if TYPE_CHECKING:
     import numpy as np
@@ -98,7 +98,7 @@ def resolve_options(name: str, options: dict[str, Any]) -> dict[str, Any]:
     parameters = inspect.signature(build, eval_str=True).parameters
     for key in options:
         if key not in parameters:
-            raise UserError(f"网络 {name} 没有选项 model.{key}；{suggestion(key, parameters)}")
+            raise UserError(f"网络 {name} 没有选项 model.{short(key)}；{suggestion(key, parameters)}")
 
     resolved = {}
     for key, parameter in parameters.items():

@@ -19,6 +19,8 @@ import numpy as np
 
 MAX_DIMS = 32
 MAX_DEPTH = 100  # 容器至多套这么多层
+# 数组与参数文件用不到的操作码：bytearray 会照写着的长度先占内存，集合的元素与字典的键一样要算散列
+_UNUSED = {pickle.BYTEARRAY8, pickle.EMPTY_SET, pickle.ADDITEMS, pickle.FROZENSET}
 
 _NDARRAY = object()  # 文件里的 numpy.ndarray：只用作 _reconstruct 的参数，不能调用
 
@@ -49,8 +51,8 @@ class _Array:
         version, shape, dtype, fortran, data = state
         if version != 1 or not isinstance(dtype, _DType) or not isinstance(data, (bytes, bytearray)):
             raise pickle.UnpicklingError("不允许的内容：数组写得不合规矩")
-        sizes_are_numbers = isinstance(shape, tuple) and all(type(n) is int and n >= 0 for n in shape)
-        if not sizes_are_numbers or len(shape) > MAX_DIMS:
+        sizes_are_numbers = isinstance(shape, tuple) and all(type(n) is int for n in shape)
+        if not sizes_are_numbers or len(shape) > MAX_DIMS or not all(0 <= n < 1 << 48 for n in shape):
             raise pickle.UnpicklingError("数组的形状不对")
         kind = dtype.build()
         if math.prod(shape) * kind.itemsize != len(data):
@@ -66,14 +68,14 @@ def _reconstruct(kind: Any, shape: Any, letter: Any) -> _Array:
 
 def _dtype(name: Any, *flags: Any) -> _DType:
     if not isinstance(name, str) or not re.fullmatch(r"b1|[iu][1248]|f[248]", name):
-        raise pickle.UnpicklingError(f"不允许的内容：数组类型 {name!r}")
+        raise pickle.UnpicklingError(f"不允许的内容：数组类型 {name[:20] if isinstance(name, str) else ''}")
     return _DType(name)
 
 
 def _encode(text: Any, encoding: Any) -> bytes:
     """旧协议的 pickle 把字节串写成 ``_codecs.encode(文字, "latin1")``。"""
     if encoding != "latin1" or not isinstance(text, str):
-        raise pickle.UnpicklingError(f"不允许的内容：编码 {encoding}")
+        raise pickle.UnpicklingError("不允许的内容：编码")
     return text.encode("latin1")
 
 
@@ -109,10 +111,36 @@ class ArrayUnpickler(pickle._Unpickler):
     # 数组的还原函数在 NumPy 1 里叫 numpy.core.multiarray._reconstruct，在 NumPy 2 里叫 numpy._core.……
     ALLOWED: ClassVar[dict[str, Any]] = {"_reconstruct": _reconstruct, "ndarray": _NDARRAY, "dtype": _dtype}
 
-    # 数组与参数文件用不到第 5 版的几个操作码；其中 bytearray 会照写着的长度先占内存
     dispatch: ClassVar[dict] = {
-        code: read for code, read in pickle._Unpickler.dispatch.items() if code != pickle.BYTEARRAY8[0]
+        code: read for code, read in pickle._Unpickler.dispatch.items() if bytes([code]) not in _UNUSED
     }
+
+    def check_keys(self, keys: list) -> None:
+        """字典的键只能是数、文字与字节：一层套一层、每层两份的元组，算散列的时间是层数的指数。"""
+        if not all(isinstance(key, (str, bytes, int, float)) for key in keys):
+            raise pickle.UnpicklingError("不允许的内容：字典的键")
+
+    def load_setitem(self) -> None:
+        self.check_keys(self.stack[-2:-1])
+        super().load_setitem()
+
+    def load_setitems(self) -> None:
+        self.check_keys(self.stack[::2])
+        super().load_setitems()
+
+    def load_dict(self) -> None:
+        self.check_keys(self.stack[::2])
+        super().load_dict()
+
+    def load_build(self) -> None:
+        if not isinstance(self.stack[-2], (_Array, _DType)):  # 别的东西的属性不能改
+            raise pickle.UnpicklingError("不允许的内容：改动属性")
+        super().load_build()
+
+    dispatch[pickle.DICT[0]] = load_dict
+    dispatch[pickle.SETITEM[0]] = load_setitem
+    dispatch[pickle.SETITEMS[0]] = load_setitems
+    dispatch[pickle.BUILD[0]] = load_build
 
     def find_class(self, module: str, name: str) -> Any:
         if module.split(".")[0] == "numpy" and name in self.ALLOWED:
@@ -124,18 +152,25 @@ class ArrayUnpickler(pickle._Unpickler):
         raise pickle.UnpicklingError(f"不允许的内容 {module}.{name}")
 
 
-def _finish(value: Any, depth: int = 0) -> Any:
-    """把容器里的 :class:`_Array` 换成数组；剩下的只能是数、文字与字节。"""
+def _finish(value: Any, done: dict[int, Any], depth: int = 0) -> Any:
+    """把容器里的 :class:`_Array` 换成数组；剩下的只能是数、文字与字节。
+
+    ``done`` 是已经换过的容器：同一个可以在文件里出现许多次，层层如此，逐个展开就没有尽头。
+    """
     if depth > MAX_DEPTH:
         raise pickle.UnpicklingError("容器套得太深，或套着自己")
+    if id(value) in done:
+        return done[id(value)]
     if isinstance(value, _Array):
         if value.value is None:
             raise pickle.UnpicklingError("数组没有数据")
         return value.value
     if isinstance(value, dict):
-        return {_finish(key, depth + 1): _finish(item, depth + 1) for key, item in value.items()}
+        done[id(value)] = {key: _finish(item, done, depth + 1) for key, item in value.items()}
+        return done[id(value)]
     if isinstance(value, (list, tuple)):
-        return type(value)(_finish(item, depth + 1) for item in value)
+        done[id(value)] = type(value)(_finish(item, done, depth + 1) for item in value)
+        return done[id(value)]
     if value is None or isinstance(value, (bool, int, float, str, bytes)):
         return value
     raise pickle.UnpicklingError(f"不允许的内容 {type(value).__name__}")
@@ -147,7 +182,7 @@ def load(source: Path | BinaryIO, **options: Any) -> Any:
         with source.open("rb") as stream:
             return load(stream, **options)
     try:
-        return _finish(ArrayUnpickler(_Bounded(source), **options).load())
+        return _finish(ArrayUnpickler(_Bounded(source), **options).load(), {})
     except (EOFError, MemoryError, pickle.UnpicklingError):
         raise
     except Exception as error:  # 不合规矩的文件在各处抛出的异常五花八门

@@ -400,6 +400,9 @@ def test_suggestion_lists_all_when_nothing_is_close():
         ("? [a, b]\n: 1\n", "键应是一个名字"),
         ("? {a: b}\n: 1\n", "键应是一个名字"),
         ("a: 'x\n", "写法不合规则"),
+        ('output_dir: "a\\ud800b"\n', "有不是文字的字符"),
+        ('output_dir: "a\\0b"\n', "有不是文字的字符"),
+        ("k" * 390 + ": 1\nmodel: {name: mlp}\ndata: {name: mnist5k}\n", "不认识的键"),
     ],
 )
 def test_bombs_are_one_short_sentence(tmp_path, text, said):
@@ -420,7 +423,7 @@ def test_a_name_that_is_no_text(root, section, value):
 
 def test_half_characters_are_refused(root):
     """终端的编码不对时，命令行里会有半个字：它写不进任何文件。"""
-    with pytest.raises(UserError, match="不成字的字符"):
+    with pytest.raises(UserError, match="不是文字的字符"):
         load_config(root / "configs" / "lenet.yml", ["output_dir=\ud800"])
 
 
@@ -428,5 +431,22 @@ def test_long_values_are_cut_in_messages(root):
     with pytest.raises(UserError) as error:
         load_config(root / "configs" / "lenet.yml", [f"train.epochs=[{'1, ' * 100}]"])
     assert len(str(error.value)) < 300
+    for override in ("task.name=[0]", "data.name={a: 1}", f"model.name={'x' * 390}", "seed=\ud800"):
+        with pytest.raises(UserError) as error:
+            load_config(root / "configs" / "lenet.yml", [override])
+        assert len(str(error.value)) <= 600 and "x" * 100 not in str(error.value)
     with pytest.raises(UserError, match="至多 400 个"):
         load_config(root / "configs" / "lenet.yml", [f"seed={'1' * 5000}"])
+
+
+def test_long_arguments_are_cut_in_messages():
+    from paddle_notes import cli
+
+    parser = cli.Parser(prog="x")
+    parser.add_argument("--topk", type=int, choices=[1, 2])
+    for words in (["--topk", "x" * 4000], ["--" + "x" * 4000]):
+        with pytest.raises(UserError) as error:
+            parser.parse_args(words)
+        assert len(str(error.value)) < 300
+    said = cli._explain_os_error(OSError(36, "File name too long", "x" * 4000))
+    assert len(said) < 400 and said.startswith("读写")

@@ -147,3 +147,32 @@ def test_truncated_everywhere():
     for length in range(len(content)):
         with pytest.raises((EOFError, pickle.UnpicklingError)):
             safe_pickle.load(io.BytesIO(content[:length]))
+
+
+def nested(kind: type, depth: int):
+    """套 ``depth`` 层，每层里两份一样的：文件不大，逐个展开有 2 的 ``depth`` 次方个。"""
+    value = kind("a")
+    for _ in range(depth):
+        value = kind([value, value])
+    return value
+
+
+def test_shared_containers_are_not_unfolded():
+    found = safe_pickle.load(io.BytesIO(pickle.dumps(nested(list, 90), 2)))
+    assert found[0] is found[1] and found[0][0] is found[1][1]
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"\x80\x02}" + pickle.dumps(nested(tuple, 60), 2)[2:-1] + b"K\x01s.",  # SETITEM
+        b"\x80\x02}(" + pickle.dumps(nested(tuple, 60), 2)[2:-1] + b"K\x01u.",  # SETITEMS
+        b"(" + pickle.dumps(nested(tuple, 60), 0)[:-1] + b"I1\nd.",  # DICT
+        pickle.dumps({1, 2}, 4),
+        b"\x80\x02cnumpy\ndtype\n}U\x0c__defaults__)sb.",  # 改函数的属性
+    ],
+)
+def test_slow_keys_and_attributes_are_refused(content):
+    with pytest.raises(pickle.UnpicklingError):
+        safe_pickle.load(io.BytesIO(content))
+    assert safe_pickle._dtype.__defaults__ is None and "__defaults__" not in vars(safe_pickle._dtype)

@@ -29,7 +29,7 @@ def parts(stress):
 def unlimited(parts, monkeypatch):
     """不限制本进程的内存：它还要跑别的测试。"""
     for name in ("configs", "readers"):
-        monkeypatch.setattr(parts(name), "limit_memory", lambda: None)
+        monkeypatch.setattr(parts(name), "limit_memory", lambda more=None: None)
 
 
 def test_damaged_files(parts, unlimited, tmp_path):
@@ -108,3 +108,16 @@ def test_differences_between_runs_are_seen(parts, tool, root, tmp_path):
     assert {"last.pdparams", "metrics.jsonl", "VisualDL 的记录", "summary.json"} <= set(found)
     shutil.copy(tmp_path / "a" / "config.yml", tmp_path / "b" / "config.yml.tmp")
     assert list(differences(tmp_path / "a", tmp_path / "b")) == ["文件不同：['config.yml.tmp']"]
+
+
+def test_a_reading_that_differs_is_seen(parts, tmp_path):
+    """有校验和的文件读出来与没有弄坏的不同：不是一句话，也要报告。"""
+    readers = parts("readers")
+    readers.make_mnist(tmp_path)
+    read = readers.data_reader("mnist", ".", checked=True)
+    assert [readers.attempt(read, tmp_path) for _ in range(2)] == ["", ""]
+    file = tmp_path / "t10k-images-idx3-ubyte"
+    data = bytearray(file.read_bytes())
+    data[100] ^= 1
+    file.write_bytes(data)
+    assert readers.attempt(read, tmp_path) == "AssertionError：读出的与没有弄坏的不同"

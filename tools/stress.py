@@ -1,7 +1,7 @@
 """折磨测试：坏的配置、坏的文件、随时断电。结果要么对，要么是一句话。
 
     python tools/stress.py configs            # 5,000 份随机的坏配置
-    python tools/stress.py readers            # 十种文件，各弄坏 2,000 次
+    python tools/stress.py readers            # 十六种文件，各弄坏 2,000 次
     python tools/stress.py kills              # 死在每一次文件操作上，另在随机的时刻死 200 次
     python tools/stress.py repeat             # 每份配置试运行两遍，一个线程与两个线程都逐位相同
     python tools/stress.py all --short        # 各做一点，两分钟之内
@@ -22,7 +22,7 @@ from paddle_notes.errors import UserError
 
 ROOT = Path(__file__).resolve().parent.parent
 KINDS = {"configs": 5000, "readers": 2000, "kills": 200, "repeat": 1000}  # 名字 -> 完整的一遍做几次
-SHORT = {"configs": 150, "readers": 20, "kills": 3, "repeat": 1}
+SHORT = {"configs": 150, "readers": 25, "kills": 3, "repeat": 1}
 
 
 def parse_args(argv: list[str] | None):

@@ -187,11 +187,11 @@ def train(args: argparse.Namespace) -> None:
 def load_vectors(path: Path):
     """词向量：train.py 留下的检查点，或文本文件。"""
     from paddle_notes.ch08_word_vectors.vectors import WordVectors
-    from paddle_notes.engine.checkpoint import read_arrays, read_state, split_suffix
+    from paddle_notes.engine.checkpoint import read_arrays, read_description, split_suffix
 
     checkpoint = split_suffix(path)
     if checkpoint.with_name(f"{checkpoint.name}.json").is_file():
-        data = read_state(checkpoint)["data"]
+        _, data = read_description(checkpoint)
         if data["kind"] not in TABLES:
             raise UserError(f"{path} 的数据是 {data['kind']}，不是词向量或神经语言模型的检查点")
         name, first = TABLES[data["kind"]]

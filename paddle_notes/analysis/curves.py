@@ -4,7 +4,11 @@ from __future__ import annotations
 
 import contextlib
 import json
+import math
 from pathlib import Path
+from typing import Any
+
+LARGEST = 1e100  # 再大的数画不出来
 
 
 def read_metrics(file: Path) -> list[dict]:
@@ -13,9 +17,19 @@ def read_metrics(file: Path) -> list[dict]:
     for line in file.read_text(encoding="utf-8", errors="replace").splitlines():
         with contextlib.suppress(ValueError, RecursionError):
             record = json.loads(line)
-            if isinstance(record, dict) and {"split", "step"} <= record.keys():
+            if is_record(record):
                 records.append(record)
     return records
+
+
+def is_record(record: Any) -> bool:
+    """是不是一条记录：split 是文字，step 是步数，其余都是数（可以是 NaN 与无穷）。"""
+    if not isinstance(record, dict) or not isinstance(record.get("split"), str):
+        return False
+    numbers = [value for key, value in record.items() if key != "split"]
+    return type(record.get("step")) is int and all(
+        type(number) in (int, float) and not LARGEST <= abs(number) < math.inf for number in numbers
+    )
 
 
 def draw_curves(metrics_file: Path, picture: Path, metric: str) -> None:
@@ -35,5 +49,6 @@ def draw_curves(metrics_file: Path, picture: Path, metric: str) -> None:
         axes.set_xlabel("step")
         axes.set_ylabel(name)
         axes.grid(alpha=0.3)
-        axes.legend()
+        if axes.lines:
+            axes.legend()
     figure.savefig(picture, dpi=120)

@@ -19,6 +19,8 @@ import importlib
 import itertools
 from typing import TYPE_CHECKING, NamedTuple
 
+from paddle_notes.errors import UserError
+
 if TYPE_CHECKING:
     from paddle_notes.data.batches import Batches
 
@@ -94,4 +96,8 @@ def build_data(config, seed: int) -> Parts:
     module, function = DATASETS[config.name].split(":")
     train, *others = getattr(importlib.import_module(module), function)(config)
     batches = train.batches(config, training=True, seed=seed)
-    return Parts(batches, *(None if part is None else part.batches(config) for part in others))
+    parts = Parts(batches, *(None if part is None else part.batches(config) for part in others))
+    for name, part in zip(("训练", "验证", "测试"), parts):
+        if part is not None and part.num_samples == 0:
+            raise UserError(f"{config.path} 的{name}部分没有样本：数据太少，或没有分好")
+    return parts

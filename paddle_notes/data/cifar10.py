@@ -6,22 +6,20 @@
 
 from __future__ import annotations
 
-import tarfile
+import io
 from pathlib import Path
 
 import numpy as np
 
 from paddle_notes import safe_pickle
 from paddle_notes.data.download import downloaded
-from paddle_notes.data.files import refuse_special
+from paddle_notes.data.files import read_tar
 from paddle_notes.data.images import ImageSet, make_preprocess, resize, split_valid
 from paddle_notes.errors import UserError
 
 CLASSES = ("飞机", "汽车", "鸟", "猫", "鹿", "狗", "蛙", "马", "船", "卡车")
 MEAN, STD = (0.4914, 0.4822, 0.4465), (0.2470, 0.2435, 0.2616)
-
-
-LARGEST = 1 << 30  # 字节：解开之后的压缩包，完整的是它的六分之一
+LARGEST = 1 << 28  # 字节：解开之后的压缩包，完整的是它的三分之二
 
 
 def read_batch(content: dict) -> tuple[np.ndarray, np.ndarray]:
@@ -38,34 +36,25 @@ def read_batch(content: dict) -> tuple[np.ndarray, np.ndarray]:
 
 def read_archive(file: Path) -> dict[str, tuple[np.ndarray, np.ndarray]]:
     """读压缩包，返回 train 与 test 各自的图像 (N, 32, 32, 3) uint8 与标签 (N,) int64。"""
-    refuse_special(file)
-    parts: dict[str, list] = {"train": [], "test": []}
-    try:
-        with tarfile.open(file) as archive:
-            members, total = [], 0
-            for member in archive:
-                total += member.size
-                if total > LARGEST:
-                    raise ValueError("解开之后太大")
-                members.append(member)
-            for member in sorted(members, key=lambda member: member.name):
-                name = Path(member.name).name
-                kind = {"data": "train", "test": "test"}.get(name.split("_")[0])
-                if kind is None or "_batch" not in name or not member.isfile():
-                    continue
-                content = safe_pickle.load(archive.extractfile(member), encoding="bytes")
-                parts[kind].append(read_batch(content))
-    except FileNotFoundError:
-        raise UserError(f"找不到 {file}；data.path 应是 cifar-10-python.tar.gz") from None
-    except Exception as error:  # 坏的压缩包与坏的 pickle 抛出的异常五花八门
-        raise UserError(f"{file} 不是 CIFAR-10 的压缩包，或已损坏：{error}") from error
+    parts: dict[str, dict] = {"train": {}, "test": {}}
+
+    def kind(name: str) -> str | None:
+        first, _, rest = Path(name).name.partition("_")
+        return {"data": "train", "test": "test"}.get(first) if rest.startswith("batch") else None
+
+    for name, content in read_tar(file, kind, LARGEST):
+        try:
+            parts[kind(name)][name] = read_batch(safe_pickle.load(io.BytesIO(content), encoding="bytes"))
+        except Exception as error:  # 坏的 pickle 抛出的异常五花八门
+            raise UserError(f"{file} 不是 CIFAR-10 的压缩包，或已损坏：{name} 里 {error}") from error
     if not (parts["train"] and parts["test"]):
         raise UserError(f"{file} 里没有 data_batch_1 与 test_batch，不是 CIFAR-10 的压缩包")
     result = {}
-    for kind, batches in parts.items():
+    for part, found in parts.items():
+        batches = [found[name] for name in sorted(found)]
         pixels = np.concatenate([data for data, _ in batches])  # (N, 3072)，先红、再绿、再蓝
         images = pixels.reshape(-1, 3, 32, 32).transpose(0, 2, 3, 1)
-        result[kind] = images, np.concatenate([labels for _, labels in batches])
+        result[part] = images, np.concatenate([labels for _, labels in batches])
     return result
 
 

@@ -6,12 +6,17 @@
 from __future__ import annotations
 
 import io
-import tarfile
+import itertools
+import re
+import struct
+import zlib
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 
 from paddle_notes.data.download import downloaded
+from paddle_notes.data.files import read_tar, refuse_special
 from paddle_notes.data.folder import MEAN, STD
 from paddle_notes.data.images import ImageSet, make_preprocess
 from paddle_notes.errors import UserError
@@ -34,27 +39,90 @@ def find_files(path: str | None) -> tuple[Path, Path, Path]:
     return files
 
 
-def load(config) -> tuple[ImageSet, ImageSet, ImageSet]:
-    from scipy.io import loadmat
+# .mat 里的类型编号 -> NumPy 的类型
+_MAT_TYPES = {
+    1: "i1",
+    2: "u1",
+    3: "<i2",
+    4: "<u2",
+    5: "<i4",
+    6: "<u4",
+    7: "<f4",
+    9: "<f8",
+    12: "<i8",
+    13: "<u8",
+}
+_MAT_MATRIX, _MAT_COMPRESSED = 14, 15
+_MAT_LARGEST = 1 << 22  # 字节：解开之后，完整的标签是它的几百分之一
 
+
+def _elements(data: bytes) -> Iterator[tuple[int, bytes]]:
+    """一串数据项：(类型, 内容)。四个字节以内的与标记写在一起；其余各项补齐到 8 字节，压缩的不补。"""
+    position = 0
+    while position + 8 <= len(data):
+        kind, size = struct.unpack_from("<II", data, position)
+        if kind >> 16:  # 短的：高 16 位是字节数
+            kind, size, start, end = kind & 0xFFFF, kind >> 16, position + 4, position + 8
+        else:
+            start = position + 8
+            end = start + size + (0 if kind == _MAT_COMPRESSED else -size % 8)
+        if start + size > len(data):
+            raise ValueError("不完整")
+        yield kind, data[start : start + size]
+        position = end
+
+
+def read_mat(file: Path) -> dict[str, np.ndarray]:
+    """读 MATLAB 第 5 版的 .mat 文件里的数的矩阵：名字 -> 按列排成的一维数组。
+
+    不用 scipy 的：它由 Cython 写成，读损坏的文件会使整个进程崩溃。
+    """
+    data, found = file.read_bytes(), {}
+    if data[126:128] != b"IM":
+        raise ValueError("不是 .mat 文件")
+    for kind, content in _elements(data[128:]):
+        if kind == _MAT_COMPRESSED:
+            kind, content = next(_elements(zlib.decompressobj().decompress(content, _MAT_LARGEST)))
+        if kind == _MAT_MATRIX:
+            _, _, (_, name), (number, values) = itertools.islice(_elements(content), 4)
+            found[name.decode("ascii")] = np.frombuffer(values, _MAT_TYPES[number])
+    return found
+
+
+def read_splits(label_file: Path, split_file: Path) -> tuple[np.ndarray, list[np.ndarray]]:
+    """各张图像的类别（从 0 数起）与训练、验证、测试各自的图像编号（从 1 数起）。"""
+    for file in (label_file, split_file):
+        refuse_special(file)
+    try:
+        labels, splits = read_mat(label_file)["labels"].astype("int64") - 1, read_mat(split_file)
+        numbers = [splits[name].astype("int64") for name in SPLITS]
+        chosen = np.concatenate(numbers)
+        if min(map(len, numbers)) == 0 or chosen.min() < 1 or len(np.unique(chosen)) < len(chosen):
+            raise ValueError("各份的图像编号应各不相同，从 1 数起")
+        found = labels[chosen - 1]
+        if found.min() < 0 or found.max() >= NUM_CLASSES:
+            raise ValueError("类别应在 1 到 102 之间")
+    except (OSError, ValueError, KeyError, IndexError, StopIteration, zlib.error) as error:
+        raise UserError(f"{label_file} 或 {split_file} 已损坏，请重新下载：{error}") from error
+    return labels, numbers
+
+
+def load(config) -> tuple[ImageSet, ImageSet, ImageSet]:
     archive_file, label_file, split_file = find_files(config.path)
     preprocess = make_preprocess(config, DEFAULT_SIZE, MEAN, STD)
-    try:
-        labels = loadmat(label_file)["labels"][0].astype("int64") - 1
-        numbers = [loadmat(split_file)[name][0].astype("int64") for name in SPLITS]
-    except Exception as error:  # 坏的 .mat 文件抛出的异常五花八门
-        raise UserError(f"{label_file} 或 {split_file} 已损坏，请重新下载") from error
-
+    labels, numbers = read_splits(label_file, split_file)
     wanted = {int(number) for part in numbers for number in part}
+
+    def number_of(name: str) -> int:
+        number = Path(name).stem.removeprefix("image_")
+        return int(number) if re.fullmatch(r"\d{1,9}", number, re.ASCII) else 0
+
     images: dict[int, np.ndarray] = {}
-    try:
-        with tarfile.open(archive_file) as archive:  # 顺着压缩包读一遍，不解压到磁盘上
-            for member in archive:
-                number = Path(member.name).stem.removeprefix("image_")
-                if member.isfile() and number.isdigit() and int(number) in wanted:
-                    images[int(number)] = preprocess.load(io.BytesIO(archive.extractfile(member).read()))
-    except (tarfile.TarError, EOFError, OSError) as error:
-        raise UserError(f"{archive_file} 不完整或已损坏，请重新下载") from error
+    for name, content in read_tar(archive_file, lambda name: number_of(name) in wanted):
+        try:
+            images[number_of(name)] = preprocess.load(io.BytesIO(content))
+        except UserError as error:
+            raise UserError(f"{archive_file} 里的图像 {name} 读不了，请重新下载") from error
     missing = wanted - images.keys()
     if missing:
         raise UserError(f"{archive_file} 里缺少 {len(missing)} 张图像，如 image_{min(missing):05d}.jpg")

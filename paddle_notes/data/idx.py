@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np
 
 from paddle_notes.data.download import downloaded
-from paddle_notes.data.files import refuse_special
+from paddle_notes.data.files import is_zipped, refuse_special
 from paddle_notes.data.images import ImageSet, make_preprocess, resize, split_valid
 from paddle_notes.errors import UserError
 
@@ -24,9 +24,7 @@ MNIST_MEAN, MNIST_STD = (0.1307,), (0.3081,)
 FASHION_MEAN, FASHION_STD = (0.2860,), (0.3530,)
 FASHION_FOLDER = Path("/usr/share/datasets/fashion-mnist")  # Debian 的 dataset-fashion-mnist 装在这里
 FASHION_CLASSES = ("T 恤", "裤子", "套头衫", "连衣裙", "外套", "凉鞋", "衬衫", "运动鞋", "包", "短靴")
-
-
-LARGEST = 1 << 29  # 字节：完整的 MNIST 训练图像是它的十分之一
+LARGEST = 1 << 28  # 字节：完整的 MNIST 训练图像是它的六分之一
 
 
 def read_idx(file: Path) -> np.ndarray:
@@ -37,9 +35,7 @@ def read_idx(file: Path) -> np.ndarray:
     """
     refuse_special(file)
     try:
-        with file.open("rb") as plain:
-            zipped = plain.read(2) == b"\x1f\x8b"
-        with gzip.open(file) if zipped else file.open("rb") as stream:
+        with gzip.open(file) if is_zipped(file) else file.open("rb") as stream:
             head = stream.read(4)
             if len(head) < 4 or head[:3] != b"\x00\x00\x08" or not 1 <= head[3] <= 3:
                 raise UserError(f"{file} 不是 IDX 文件")
@@ -79,12 +75,16 @@ def _load(config, dataset: str, classes: tuple[str, ...], mean, std) -> tuple[Im
             image_file, label_file = Path(source.image_path), Path(source.label_path)
         else:
             image_file, label_file = _find(Path(config.path), prefix)
-        images, labels = read_idx(image_file), read_idx(label_file).astype("int64")
+        images, labels = read_idx(image_file), read_idx(label_file)
         if images.shape[1:] != (28, 28) or labels.shape != images.shape[:1]:
             raise UserError(f"{image_file} 与 {label_file} 对不上：{images.shape} 与 {labels.shape}")
         if labels.max(initial=0) >= len(classes):
             raise UserError(f"{label_file} 里有类别 {labels.max()}，应在 0 到 {len(classes) - 1} 之间")
-        sets.append(ImageSet(resize(images[..., None], preprocess.load_size), labels, classes, preprocess))
+        sets.append(
+            ImageSet(
+                resize(images[..., None], preprocess.load_size), labels.astype("int64"), classes, preprocess
+            )
+        )
     train, test = sets
     return *split_valid(train, config.valid_fraction), test
 

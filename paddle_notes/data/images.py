@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import logging
+import warnings
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -17,6 +19,10 @@ from paddle_notes.errors import UserError
 
 # 不超过这么多字节的图像文件夹一次读进内存，更大的在用到时再读
 MEMORY_LIMIT = 2 << 30
+MAX_PIXELS = 1 << 26  # 一张图像至多多少像素：解开之后每像素 4 字节，转换时有三四份
+# 太大的、坏的图像由 Preprocess.load 说明，不要 Pillow 的英文
+warnings.filterwarnings("ignore", module="PIL")
+logging.getLogger("PIL").setLevel(logging.CRITICAL)
 VALID_FRACTION, TEST_FRACTION = 0.1, 0.2  # 由本项目划分的数据：验证与测试各占多少
 
 
@@ -60,13 +66,17 @@ class Preprocess:
     def load(self, path: Path | IO[bytes]) -> np.ndarray:
         """读任意大小、任意模式的图像文件，返回 (C, load_size, load_size) uint8。
 
-        按 EXIF 转正；透明处视为白色；16 位灰度取高 8 位。读不了时抛 :class:`UserError`。
+        按 EXIF 转正；透明处视为白色；16 位灰度取高 8 位。读不了、大得离谱时抛 :class:`UserError`。
         """
         if isinstance(path, Path):  # 也可以是压缩包里的一个文件
             refuse_special(path)
         try:
             with Image.open(path) as image:
-                image = ImageOps.exif_transpose(image)
+                if image.width * image.height > MAX_PIXELS:
+                    raise ValueError(f"有 {image.width}×{image.height} 像素，请先缩小")
+                if image.format == "EPS":  # 它是程序，要由别的软件执行
+                    raise ValueError("不支持 EPS，请另存为 PNG 或 JPEG")
+                ImageOps.exif_transpose(image, in_place=True)
                 if image.mode.startswith("I"):
                     image = Image.fromarray((np.asarray(image) >> 8).astype("uint8"))
                 if image.has_transparency_data:

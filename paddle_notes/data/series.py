@@ -14,6 +14,7 @@ import numpy as np
 
 from paddle_notes.data.autoregression import AutoRegression
 from paddle_notes.data.batches import Batches
+from paddle_notes.data.tables import numeric_column, read_table
 from paddle_notes.errors import UserError
 
 
@@ -124,8 +125,13 @@ def split(values: np.ndarray, config, name: str) -> tuple[SeriesSet, SeriesSet, 
             "训练、验证或测试不足两个样本；请减小 data.window 或 data.period，"
             "或调整 data.valid_fraction、data.test_fraction"
         )
-    seen = np.diff(filled[:validated]) if config.difference else filled[:validated]
-    mean, std = float(seen.mean()), float(seen.std()) or 1.0
+    with np.errstate(over="ignore", invalid="ignore"):
+        signal = np.diff(filled) if config.difference else filled
+        seen = signal[: validated - int(config.difference)]
+        mean, std = float(seen.mean()), float(seen.std()) or 1.0
+        fits = np.abs((signal - mean) / std).max() < np.finfo("float32").max and np.isfinite(std)
+    if not fits:
+        raise UserError("序列里的数太大，算不出标准差；请检查 data.target 一列，或换一个单位")
     options = (config.window, config.period, mean, std, config.difference, name)
     train, valid, test = (SeriesSet(filled, targets, *options) for targets in parts)
     return train, valid, test
@@ -149,21 +155,9 @@ def load_co2(config) -> tuple[SeriesSet, SeriesSet, SeriesSet]:
 
 def load_csv(config) -> tuple[SeriesSet, SeriesSet, SeriesSet]:
     """任意 CSV 的一列。"""
-    import pandas as pd
-
     if config.path is None:
         raise UserError("data.name=series 要用 -o data.path=文件.csv 指明数据")
     path = Path(config.path)
-    try:
-        table = pd.read_csv(path, encoding="utf-8-sig")
-    except FileNotFoundError:
-        raise UserError(f"找不到 {path}；data.path 应是一个 CSV 文件") from None
-    except UnicodeDecodeError as error:
-        raise UserError(f"{path} 不是 UTF-8 编码，请另存为 UTF-8") from error
-    except (pd.errors.ParserError, pd.errors.EmptyDataError) as error:
-        raise UserError(f"{path} 不是合法的 CSV：{error}") from error
+    table = read_table(path)
     target = config.target or str(table.columns[-1])
-    if target not in table:
-        names = "、".join(map(str, table.columns[:8]))
-        raise UserError(f"{path} 里没有 {target} 一列，有的是 {names}；请用 data.target 指明")
-    return split(pd.to_numeric(table[target], errors="coerce").to_numpy("float64"), config, target)
+    return split(numeric_column(table, target, path), config, target)

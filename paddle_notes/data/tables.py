@@ -9,6 +9,8 @@
 
 from __future__ import annotations
 
+import io
+import warnings
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -16,7 +18,8 @@ from typing import Any
 import numpy as np
 
 from paddle_notes.data.batches import Batches
-from paddle_notes.errors import UserError
+from paddle_notes.data.files import refuse_special
+from paddle_notes.errors import UserError, short
 
 TRUE_WEIGHT, TRUE_BIAS, NOISE = (2.0, -3.4), 4.2, 0.01
 NUM_SYNTHETIC = 1000
@@ -51,9 +54,14 @@ class Encoder:
         for name, column in table.items():
             numbers = pd.to_numeric(column, errors="coerce").astype("float64")
             if numbers.notna().equals(column.notna()):
-                mean, std = float(numbers.mean()), float(numbers.std(ddof=0))
-                if np.isfinite(mean):  # 全缺的列不用
+                with np.errstate(over="ignore", invalid="ignore"):
+                    mean, std = float(numbers.mean()), float(numbers.std(ddof=0))
+                if numbers.notna().any():  # 全缺的列不用
                     numeric[name] = (mean, std if std > 0 else 1.0)
+                    if not np.isfinite(std):
+                        raise UserError(
+                            f"表的 {name} 一列里有无穷大，或大得算不出标准差的数；请检查 data.path"
+                        )
             else:
                 categories[name] = sorted(column.fillna("").astype(str).unique())
         values = np.log(values) if log else values
@@ -71,7 +79,10 @@ class Encoder:
         for name, choices in self.categories.items():
             text = table[name].fillna("").astype(str).to_numpy()
             columns += [(text == choice).astype("float64") for choice in choices]
-        return np.stack(columns, axis=1).astype("float32")
+        features = np.stack(columns, axis=1)  # 验证与测试部分也可能有
+        if not (np.abs(features) < np.finfo("float32").max).all():
+            raise UserError("表里有无穷大，或大得离谱的数；请检查 data.path")
+        return features.astype("float32")
 
     def encode_target(self, values: np.ndarray) -> np.ndarray:
         """目标 (N,) → 标准化之后的 (N,) float32。"""
@@ -191,23 +202,43 @@ def read_boston() -> tuple[Any, np.ndarray]:
     return pd.DataFrame(features, columns=[f"x{i + 1}" for i in range(features.shape[1])]), values
 
 
-def read_csv(path: Path, target: str) -> tuple[Any, np.ndarray]:
-    """读一个 CSV：目标是 ``target`` 一列，名为 Id 的一列不用，NA 与空白是缺失。"""
+def read_table(path: Path) -> Any:
+    """读一个 UTF-8 的 CSV，返回 pandas 的表；比第一行多出几列的行是错误，不当作行的名字。"""
     import pandas as pd
 
+    refuse_special(path)
     try:
-        table = pd.read_csv(path, encoding="utf-8-sig")
+        content = path.read_text(encoding="utf-8-sig")
     except FileNotFoundError:
         raise UserError(f"找不到 {path}；data.path 应是一个 CSV 文件") from None
     except UnicodeDecodeError as error:
         raise UserError(f"{path} 不是 UTF-8 编码，请另存为 UTF-8") from error
-    except (pd.errors.ParserError, pd.errors.EmptyDataError) as error:
+    if "\0" in content:
+        raise UserError(f"{path} 不是文本文件，或已损坏")
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("error", pd.errors.ParserWarning)
+            return pd.read_csv(io.StringIO(content), index_col=False, low_memory=False)
+    except Exception as error:  # 坏的 CSV 抛出的异常五花八门
         raise UserError(f"{path} 不是合法的 CSV：{error}") from error
+
+
+def numeric_column(table: Any, target: str, path: Path) -> np.ndarray:
+    """``target`` 一列的数，不是数的是 NaN。"""
+    import pandas as pd
+
     if target not in table:
-        names = "、".join(map(str, table.columns[:8]))
-        raise UserError(f"{path} 里没有 {target} 一列，有的是 {names}……；请用 data.target 指明")
-    values = pd.to_numeric(table.pop(target), errors="coerce").to_numpy("float64")
-    bad = ~(values > 0)
+        names = short("、".join(map(str, table.columns[:8])), 200)
+        raise UserError(f"{path} 里没有 {target} 一列，有的是 {names}；请用 data.target 指明")
+    return pd.to_numeric(table[target], errors="coerce").to_numpy("float64")
+
+
+def read_csv(path: Path, target: str) -> tuple[Any, np.ndarray]:
+    """读一个 CSV：目标是 ``target`` 一列，名为 Id 的一列不用，NA 与空白是缺失。"""
+    table = read_table(path)
+    values = numeric_column(table, target, path)
+    del table[target]
+    bad = ~((values > 0) & (values < np.inf))
     if bad.any():
         raise UserError(f"{path} 第 {bad.argmax() + 2} 行的 {target} 不是正数；目标要取对数")
     return table.drop(columns="Id", errors="ignore"), values

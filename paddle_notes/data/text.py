@@ -7,9 +7,7 @@
 from __future__ import annotations
 
 import re
-import tarfile
 import unicodedata
-import zlib
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,13 +15,13 @@ from pathlib import Path
 import numpy as np
 
 from paddle_notes.data.batches import Arrays, Batches
+from paddle_notes.data.files import read_tar
 from paddle_notes.data.images import split_indices, split_three
 from paddle_notes.data.tfidf import tfidf_scores
 from paddle_notes.data.vocabulary import SPECIAL, Vocabulary, clean, package_file, pad, read_text, tokenize
 from paddle_notes.errors import UserError
 
 VALID_FRACTION = 0.1  # imdb 的训练部分里取多少作验证
-LARGEST = 1 << 24  # 字节：影评的压缩包里最大的文件
 POOL = 50  # 每 50 批的样本按长度排序再切成批，填充就少
 
 
@@ -187,19 +185,10 @@ def load_imdb(config) -> tuple[TextSet, TextSet, TextSet]:
         r"aclImdb/(train|test)/(neg|pos)/\d+_\d+\.txt$"
     ).search
     parts = {"train": ([], []), "test": ([], [])}
-    try:
-        with tarfile.open(config.path) as archive:
-            for member in archive:
-                if member.size > LARGEST:
-                    raise tarfile.ReadError(f"{member.name} 有 {member.size:,} 个字节，不像一篇影评")
-                if member.isfile() and (found := wanted(member.name)):
-                    text = archive.extractfile(member).read().decode("utf-8", "replace")
-                    parts[found[1]][0].append(clean(text).replace("<br />", " "))
-                    parts[found[1]][1].append(int(found[2] == "pos"))
-    except FileNotFoundError:
-        raise UserError(f"找不到 {config.path}；请检查 data.path") from None
-    except (tarfile.TarError, EOFError, OSError, zlib.error) as error:
-        raise UserError(f"{config.path} 不是完整的 tar 压缩包，请重新下载：{error}") from error
+    for name, content in read_tar(Path(config.path), wanted):
+        found = wanted(name)
+        parts[found[1]][0].append(clean(content.decode("utf-8", "replace")).replace("<br />", " "))
+        parts[found[1]][1].append(int(found[2] == "pos"))
     if not all(texts for texts, _ in parts.values()):
         raise UserError(f"{config.path} 里没有 aclImdb/train 与 aclImdb/test；它应是 IMDB 影评的压缩包")
     tested = set(map(normalized, parts["test"][0]))

@@ -31,7 +31,11 @@ def save_animations(vdl_file: Path, folder: Path) -> list[str]:
     reader = LogReader(file_path=str(vdl_file))
     for tag in reader.get_tags().get("image", []):
         records = sorted(reader.get_data("image", tag), key=lambda record: record.id)
-        frames = [decode(record.image.encoded_image_string) for record in records]
+        frames = [
+            frame for record in records if (frame := decode(record.image.encoded_image_string)) is not None
+        ]
+        if not frames:
+            continue
         frames = [frame for frame in frames if frame.size == frames[-1].size]
         folder.mkdir(exist_ok=True)
         path = folder / tag.replace("/", "_")
@@ -43,11 +47,14 @@ def save_animations(vdl_file: Path, folder: Path) -> list[str]:
     return written
 
 
-def decode(data: bytes) -> Image:
-    """PNG 的内容读成图像；没有颜色的只留一个通道，文件小得多。"""
+def decode(data: bytes) -> Image | None:
+    """PNG 的内容读成图像，损坏了是 None；没有颜色的只留一个通道，文件小得多。"""
     from PIL import Image
 
-    pixels = np.asarray(Image.open(io.BytesIO(data)).convert("RGB"))
+    try:
+        pixels = np.asarray(Image.open(io.BytesIO(data), formats=["PNG"]).convert("RGB"))
+    except Exception:  # 解码器对坏的内容抛出的异常五花八门
+        return None
     gray = (pixels == pixels[:, :, :1]).all()
     return Image.fromarray(pixels[:, :, 0] if gray else pixels)
 

@@ -28,6 +28,7 @@ from typing import Any
 import numpy as np
 
 from paddle_notes import safe_pickle
+from paddle_notes.engine.description import check_description, check_progress
 from paddle_notes.errors import UserError
 
 SUFFIXES = (".pdparams", ".pdopt", ".json")
@@ -64,6 +65,8 @@ def _read_json(file: Path) -> dict:
     """读说明文件；不是字典、没有校验和、与自己的校验和不符时抛 ValueError。以前的没有自己的那一项。"""
     state = json.loads(file.read_text(encoding="utf-8"))
     if not isinstance(state, dict) or not isinstance(state.get("crc32"), dict):
+        raise ValueError
+    if not set(SUFFIXES[:2]) <= state["crc32"].keys() <= set(SUFFIXES):
         raise ValueError
     if ".json" in state["crc32"] and state["crc32"][".json"] != _own_crc32(state):
         raise ValueError
@@ -208,6 +211,13 @@ def read_state(path: str | Path) -> dict:
         ) from error
 
 
+def read_progress(path: str | Path) -> dict:
+    """读检查点的 ``.json``，接着训练用到的各项都在；否则抛 :class:`UserError`。"""
+    state = read_state(path)
+    check_progress(state, f"{split_suffix(path)}.json")
+    return state
+
+
 def has_state(path: str | Path) -> bool:
     """检查点有没有说明文件；只有 ``.pdparams`` 的权重没有。"""
     return _files(split_suffix(path))[".json"].is_file()
@@ -216,8 +226,9 @@ def has_state(path: str | Path) -> bool:
 def read_description(path: str | Path) -> tuple[dict, dict]:
     """造网络的选项（含 name）与数据的说明，预测与生成由它们重造网络；没有时抛 :class:`UserError`。"""
     state = read_state(path)
-    if not {"model", "data"} <= state.keys() or "kind" not in state["data"]:
+    if not {"model", "data"} <= state.keys():
         raise UserError(f"{path}.json 里没有网络与数据的说明，请用 tools/train.py 存下的检查点")
+    check_description(state["model"], state["data"], f"{split_suffix(path)}.json")
     return state["model"], state["data"]
 
 

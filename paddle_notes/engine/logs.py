@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 from tqdm import tqdm
 
+from paddle_notes.analysis.curves import is_record
 from paddle_notes.engine.folder import VDL, VDL_FILE
 
 logger = logging.getLogger("paddle_notes")
@@ -42,9 +43,9 @@ def format_seconds(seconds: float) -> str:
 
 
 def vdl_records(data: bytes) -> Iterator[tuple[Any, bytes]]:
-    """VisualDL 日志里的各条记录与它的字节，到没写完或损坏的一条为止。
+    """VisualDL 日志里完好的各条记录与它们的字节，到没写完的一条为止。
 
-    文件由一条条“8 字节小端长度 + protobuf”组成。
+    文件由一条条“8 字节小端长度 + protobuf”组成；损坏了一条，长度还是对的，后面的照样读得出。
     """
     from google.protobuf.message import DecodeError
     from visualdl.proto.record_pb2 import Record
@@ -55,34 +56,37 @@ def vdl_records(data: bytes) -> Iterator[tuple[Any, bytes]]:
         end = position + 8 + length
         if end > len(data):
             return
-        try:
-            record = Record.FromString(data[position + 8 : end])
-        except DecodeError:  # 损坏了：此后的都不可信
-            return
-        yield record, data[position:end]
+        with contextlib.suppress(DecodeError):
+            yield Record.FromString(data[position + 8 : end]), data[position:end]
         position = end
 
 
 def keep_vdl_until(file: Path, step: int) -> None:
-    """删去 VisualDL 日志中 ``step`` 之后的记录、测试的记录（结束时会重写），以及末尾没写完的一条。
+    """删去 VisualDL 日志中 ``step`` 之后的记录、测试的记录（结束时会重写）、损坏的与末尾没写完的。
 
     VisualDL 只读一个文件夹里最新的文件，所以继续训练时必须接着写原来的文件，而不是另开一个。
     """
     kept = [
         content
         for record, content in vdl_records(file.read_bytes())
-        if all(value.id <= step and not value.tag.startswith("test/") for value in record.values)
+        if record.values and all(is_kept(value, step) for value in record.values)
     ]
     file.write_bytes(b"".join(kept))
+
+
+def is_kept(value: Any, step: int) -> bool:
+    """VisualDL 的一个值是不是完好，在 ``step`` 之内，也不是测试的。"""
+    whole = value.tag.isprintable() and value.tag and value.WhichOneof("one_value")
+    return bool(whole) and 0 <= value.id <= step and not value.tag.startswith("test/")
 
 
 def keep_metrics_until(file: Path, step: int) -> None:
     """删去 metrics.jsonl 中 ``step`` 之后的记录、测试的记录，以及没写完、损坏了的行。"""
     kept = []
     for line in file.read_text(encoding="utf-8", errors="replace").splitlines():
-        with contextlib.suppress(ValueError, TypeError, KeyError, RecursionError):  # 损坏的行
+        with contextlib.suppress(ValueError, RecursionError):  # 损坏的行
             record = json.loads(line)
-            if record["step"] <= step and record["split"] != "test":
+            if is_record(record) and record["step"] <= step and record["split"] != "test":
                 kept.append(line + "\n")
     file.write_text("".join(kept), encoding="utf-8")
 

@@ -26,6 +26,7 @@ from paddle_notes.engine.checkpoint import (
     kept_epochs,
     load_weights,
     read_arrays,
+    read_progress,
     read_state,
     remove_checkpoint,
     save_checkpoint,
@@ -247,7 +248,7 @@ class Trainer:
         """共 ``total_steps`` 步时第 ``step`` 步的学习率；安排从 ``optimizer.start_epoch`` 轮之后算起。"""
         optimizer = optimizer or self.config.optimizer
         start = optimizer.start_epoch * self.steps_per_epoch
-        return learning_rate(step - start, total_steps - start, optimizer)
+        return learning_rate(max(0, step - start), total_steps - start, optimizer)
 
     def train_step(self, batch: tuple[Tensor, ...]) -> dict[str, Tensor]:
         """前向、反向、更新，返回这一批的损失与指标。多数任务一批更新一次，生成对抗网络更新两次。"""
@@ -402,7 +403,7 @@ class Trainer:
 
     def restore(self, path: str | Path) -> None:
         """从检查点恢复网络、优化器与进度。"""
-        state = read_state(path)
+        state = read_progress(path)
         self.changes = check_resume(path, state, self.config, self.info)
         if state["steps_per_epoch"] != self.steps_per_epoch:
             raise UserError(

@@ -21,6 +21,8 @@ from PIL import Image
 from paddle_notes.config import ImageData, parse_config
 from paddle_notes.data import build_data, idx
 from paddle_notes.data.cifar10 import read_archive, read_batch
+from paddle_notes.data.files import read_tar
+from paddle_notes.data.flowers102 import read_mat
 from paddle_notes.data.idx import read_idx
 from paddle_notes.errors import UserError
 
@@ -148,12 +150,39 @@ def test_idx_impossible_headers(tmp_path, header, said):
 def test_special_files_are_refused_not_waited_for(tmp_path):
     """管道没有人写，读它会一直等下去。"""
     from paddle_notes.data.images import Preprocess
+    from paddle_notes.data.tables import read_table
     from paddle_notes.data.vocabulary import read_text
 
     os.mkfifo(tmp_path / "x.png")
-    for read in (Preprocess(1, 28, (0.5,), (0.5,), 28).load, read_text, read_idx, read_archive):
+    readers = (Preprocess(1, 28, (0.5,), (0.5,), 28).load, read_text, read_idx, read_archive, read_table)
+    for read in readers:
         with pytest.raises(UserError, match="不是普通的文件"):
             read(tmp_path / "x.png")
+
+
+def test_label_bomb(idx_folder):
+    """标签文件的 200 MB 与自己的文件头相符：先看个数对不对，再换成 8 字节的整数。"""
+    import tracemalloc
+
+    count = 200 << 20
+    file = next(idx_folder.glob("train-labels*"))
+    with gzip.open(file, "wb", compresslevel=1) as stream:
+        stream.write(b"\0\0\x08\x01" + count.to_bytes(4, "big"))
+        for _ in range(count >> 20):
+            stream.write(bytes(1 << 20))
+    tracemalloc.start()
+    with pytest.raises(UserError, match="对不上"):
+        read("mnist", idx_folder)
+    assert tracemalloc.get_traced_memory()[1] < 512 << 20
+    tracemalloc.stop()
+
+
+def test_parts_without_samples(idx_folder):
+    """每类只有一张：给了验证，训练就空了。"""
+    for file, array in (("images-idx3", np.zeros((10, 28, 28))), ("labels-idx1", np.arange(10))):
+        write_idx(next(idx_folder.glob(f"train-{file}*")), array)
+    with pytest.raises(UserError, match="训练部分没有样本"):
+        read("mnist", idx_folder)
 
 
 def test_idx_missing(tmp_path):
@@ -234,7 +263,7 @@ def test_cifar10_bad_archive(tmp_path):
     with pytest.raises(UserError, match="找不到"):
         read("cifar10", file)
     file.write_bytes(b"not a tar")
-    with pytest.raises(UserError, match="不是 CIFAR-10 的压缩包"):
+    with pytest.raises(UserError, match="不是完整的 tar 压缩包"):
         read("cifar10", file)
     write_cifar(file, {"data_batch_1": cifar_batch(0)[1]})
     with pytest.raises(UserError, match="没有 data_batch_1 与 test_batch"):
@@ -362,12 +391,121 @@ def test_flowers102(flowers):
 def test_flowers102_incomplete(flowers):
     from scipy.io import savemat
 
+    savemat(flowers / "imagelabels.mat", {"labels": [[102, 5, 5, 1, 2, 3, 4]]})
     savemat(flowers / "setid.mat", {"trnid": [[1, 3]], "valid": [[2, 7]], "tstid": [[4]]})
     with pytest.raises(UserError, match=r"缺少 1 张图像，如 image_00007\.jpg"):
         read("flowers102", flowers, image_size=16)
     (flowers / "imagelabels.mat").unlink()
     with pytest.raises(UserError, match="找不到"):
         read("flowers102", flowers, image_size=16)
+
+
+@pytest.mark.parametrize(
+    ("labels", "splits"),
+    [
+        ([103, 5, 5, 1, 2, 3], [[1, 3, 5], [2, 6], [4]]),  # 没有第 103 种
+        ([0, 5, 5, 1, 2, 3], [[1, 3, 5], [2, 6], [4]]),
+        ([102, 5, 5], [[1, 3, 5], [2, 6], [4]]),  # 标签不够
+        ([102, 5, 5, 1, 2, 3], [[0, 3, 5], [2, 6], [4]]),
+        ([102, 5, 5, 1, 2, 3], [[1, 3, 5], [2, 6], []]),
+        ([102, 5, 5, 1, 2, 3], [[1, 3, 5], [2, 6], [5]]),  # 第 5 张既训练又测试
+    ],
+)
+def test_flowers102_labels(flowers, labels, splits):
+    from scipy.io import savemat
+
+    savemat(flowers / "imagelabels.mat", {"labels": [labels]})
+    names = ("trnid", "valid", "tstid")
+    savemat(flowers / "setid.mat", {name: [part] for name, part in zip(names, splits)})
+    with pytest.raises(UserError, match=r"setid\.mat 已损坏"):
+        read("flowers102", flowers, image_size=16)
+
+
+@pytest.mark.parametrize("compressed", [True, False])
+def test_mat_files_are_read_as_scipy_does(tmp_path, compressed):
+    from scipy.io import loadmat, savemat
+
+    arrays = {
+        "a": np.array([[1, 2, 300]]),
+        "long_name": np.arange(1000.0)[None],
+        "u1": np.array([[5]], np.uint8),
+        "f4": np.array([[0.5, 2.0]], np.float32),
+    }
+    savemat(tmp_path / "x.mat", arrays, do_compression=compressed)
+    found, expected = read_mat(tmp_path / "x.mat"), loadmat(tmp_path / "x.mat")
+    assert found.keys() == arrays.keys()
+    assert all(np.array_equal(found[name], expected[name][0]) for name in arrays)
+
+
+def test_flowers102_bad_picture(flowers):
+    with tarfile.open(flowers / "102flowers.tgz", "w:gz") as archive:
+        member = tarfile.TarInfo("jpg/image_00001.jpg")
+        archive.addfile(member)
+    with pytest.raises(UserError, match=r"102flowers\.tgz 里的图像 jpg/image_00001\.jpg 读不了"):
+        read("flowers102", flowers, image_size=16)
+
+
+# ---------------------------------------------------------------- 压缩包
+
+
+@pytest.fixture(params=["gz", ""])
+def tar(tmp_path, request):
+    """``tar({名字: 内容})``：一个 tar 包，压缩的与没有压缩的。"""
+
+    def make(members: dict[str, bytes]) -> Path:
+        with tarfile.open(tmp_path / "a.tar", f"w:{request.param}") as archive:
+            for name, content in members.items():
+                member = tarfile.TarInfo(name)
+                member.size = len(content)
+                archive.addfile(member, io.BytesIO(content))
+        return tmp_path / "a.tar"
+
+    return make
+
+
+def test_read_tar(tar):
+    path = tar({"a/1.txt": b"one", "b": b"x" * 2000, "a/2.txt": b""})
+    assert dict(read_tar(path, lambda name: name.endswith(".txt"))) == {"a/1.txt": b"one", "a/2.txt": b""}
+
+
+def test_a_bad_header_is_not_the_end(tar):
+    """第二个文件头坏了：tarfile 当作结束，剩下的就悄悄丢了。"""
+    path = tar({"a": b"1", "b": b"2", "c": b"3"})
+    data = path.read_bytes()
+    zipped = data[:2] == b"\x1f\x8b"
+    plain = bytearray(gzip.decompress(data) if zipped else data)
+    plain[1024 + 150] ^= 1  # 第二个文件头的校验和
+    path.write_bytes(gzip.compress(plain) if zipped else plain)
+    with pytest.raises(UserError, match="中间有坏的文件头"):
+        list(read_tar(path, lambda name: True))
+
+
+def test_a_flipped_bit_in_the_tail_is_found(tmp_path):
+    """压缩包的校验和在最末尾：要的文件都读到了，也读完它。"""
+    path = write_cifar(tmp_path / "c.tar.gz", {"data_batch_1": cifar_batch(0)[1]})
+    data = bytearray(path.read_bytes())
+    data[-8] ^= 1
+    path.write_bytes(data)
+    with pytest.raises(UserError, match="不是完整的 tar 压缩包"):
+        list(read_tar(path, lambda name: True))
+
+
+@pytest.mark.parametrize("kind", [tarfile.REGTYPE, tarfile.GNUTYPE_LONGNAME, tarfile.XHDTYPE])
+def test_tar_bombs(tmp_path, kind):
+    """文件、长的名字、扩展的文件头都说有 8 GiB：不去读，也不占内存。"""
+    member = tarfile.TarInfo("a")
+    member.size, member.type = 8 << 30, kind
+    path = tmp_path / "a.tar.gz"
+    path.write_bytes(gzip.compress(member.tobuf(tarfile.GNU_FORMAT) + bytes(1 << 20)))
+    with pytest.raises(UserError, match="太大"):
+        list(read_tar(path, lambda name: True))
+
+
+def test_tar_limit(tar):
+    path = tar({"a": bytes(3000), "b": b""})
+    assert len(list(read_tar(path, lambda name: True, 1 << 21))) == 2
+    with pytest.raises(UserError, match="解开之后超过 0 MiB"):
+        list(read_tar(path, lambda name: True, 3000))
 
 
 # ---------------------------------------------------------------- 真实数据

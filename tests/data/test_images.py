@@ -256,6 +256,29 @@ def test_huge_image(tmp_path):
     refused(path)
 
 
+def test_images_too_large_to_convert(tmp_path, monkeypatch):
+    """Pillow 肯读的一亿多像素，转换时要占几 GB。"""
+    monkeypatch.setattr(images, "MAX_PIXELS", 100)
+    Image.new("L", (10, 11)).save(tmp_path / "x.png")
+    with pytest.raises(UserError, match="有 10×11 像素，请先缩小"):
+        GRAY.load(tmp_path / "x.png")
+    Image.new("L", (10, 10)).save(tmp_path / "x.png")
+    assert GRAY.load(tmp_path / "x.png").shape[0] == 1
+
+
+def test_eps_is_not_executed(tmp_path):
+    Image.new("L", (4, 4)).save(tmp_path / "x.eps")
+    (tmp_path / "x.eps").rename(tmp_path / "x.png")
+    with pytest.raises(UserError, match="不支持 EPS"):
+        GRAY.load(tmp_path / "x.png")
+
+
+@pytest.mark.parametrize("size", [(1, 1), (1, 500), (500, 1)])
+def test_thin_images(tmp_path, size):
+    Image.new("RGB", size, (9, 9, 9)).save(tmp_path / "x.png")
+    assert (GRAY.read(tmp_path / "x.png") == 9).all()
+
+
 # ---------------------------------------------------------------- 一批文件
 
 

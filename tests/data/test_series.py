@@ -122,6 +122,9 @@ def test_any_csv(tmp_path):
         (b"a\n", "训练部分里没有一个数"),
         ("气温\n1\n".encode("gb18030"), "不是 UTF-8 编码"),
         (b'a\n"1\n', "不是合法的 CSV"),
+        (b"a\n1\x002\n", "不是文本文件"),
+        (b"a,b\n" + b"1,2,3\n" * 40, "不是合法的 CSV"),  # 多一列：不能当作行的名字，其余往左移
+        (b"a\n" + b"1e308\n-1e308\n" * 40, "序列里的数太大"),
     ],
 )
 def test_bad_csv(tmp_path, content, message):

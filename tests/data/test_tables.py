@@ -83,6 +83,10 @@ def test_baselines():
         (b"a,SalePrice\n1,2\n3,0\n", "第 3 行的 SalePrice 不是正数"),
         ("面积,SalePrice\n1,2\n".encode("gb18030"), "不是 UTF-8 编码"),
         (b"a,SalePrice\n1,2\n3,4\n", "只有 2 行数据"),
+        (b"a,SalePrice\n1,2\n3,inf\n", "第 3 行的 SalePrice 不是正数"),
+        (b"a,SalePrice\n" + b"inf,1\n2,2\n" * 20, "表的 a 一列里有无穷大"),
+        (b"a,SalePrice\n" + b"1e308,1\n-1e308,2\n" * 20, "表的 a 一列里有无穷大"),
+        (b"a,SalePrice\n" + b"1,2,3\n" * 40, "不是合法的 CSV"),
         (b"SalePrice\n" + b"1\n" * 20, "除了目标没有可用的列"),
     ],
 )
@@ -91,6 +95,15 @@ def test_bad_csv(tmp_path, content, message):
     file.write_bytes(content)
     with pytest.raises(UserError, match=message):
         build_data(TableData(name="house_price", path=str(file)), 0)
+
+
+def test_infinity_in_the_test_part(tmp_path):
+    """规则只由训练部分得出，它不知道测试部分有一个无穷大。"""
+    rows = [f"{i},{i + 1}" for i in range(40)]
+    rows[split_folds(40, 5, 0)[2][0]] = "inf,3"
+    (tmp_path / "a.csv").write_text("\n".join(["a,SalePrice", *rows]), encoding="utf-8")
+    with pytest.raises(UserError, match="表里有无穷大"):
+        build_data(TableData(name="house_price", path=str(tmp_path / "a.csv")), 0)
 
 
 def test_a_csv_with_mixed_columns(tmp_path):

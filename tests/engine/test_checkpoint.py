@@ -131,8 +131,9 @@ def test_checksums_are_stored(checkpoint):
 
 
 def test_description_rebuilds_the_network(tmp_path):
-    save(tmp_path / "a", model={"name": "lenet"}, data={"kind": "image"})
-    assert read_description(tmp_path / "a") == ({"name": "lenet"}, {"kind": "image"})
+    data = {"kind": "table", "facts": {"num_features": 3}}
+    save(tmp_path / "a", model={"name": "lenet"}, data=data)
+    assert read_description(tmp_path / "a") == ({"name": "lenet"}, data)
 
 
 def test_checkpoint_without_a_description(tmp_path):

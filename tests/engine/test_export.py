@@ -26,8 +26,14 @@ from paddle_notes.errors import UserError
 from paddle_notes.runtime import seed_everything
 
 IMAGES = {"in_channels": 1, "image_size": 28, "num_classes": 4}
+LENET_INFO = {
+    "kind": "image",
+    "facts": IMAGES,
+    "class_names": list("甲乙丙丁"),
+    "preprocess": {"in_channels": 1, "image_size": 28, "load_size": 28, "mean": [0.5], "std": [0.5]},
+}
 NETWORKS = {
-    "lenet": (IMAGES, {"kind": "image", "facts": IMAGES}),
+    "lenet": (IMAGES, LENET_INFO),
     "dcgan": (
         {"in_channels": 1, "image_size": 8, "base_width": 4, "latent_size": 5},
         {"kind": "image", "facts": {"in_channels": 1, "image_size": 8, "num_classes": 10}},

@@ -12,6 +12,8 @@ from pathlib import Path
 import pytest
 from visualdl import LogReader
 
+from paddle_notes.analysis.curves import draw_curves, read_metrics
+from paddle_notes.engine.animation import save_animations
 from paddle_notes.engine.folder import VDL
 from paddle_notes.engine.logs import (
     VDL_FILE,
@@ -192,3 +194,99 @@ def test_opening_prints_nothing(folder, capfd):
 )
 def test_format_seconds(seconds, text):
     assert format_seconds(seconds) == text
+
+
+# ---------------------------------------------------------------- 损坏的记录
+
+
+DAMAGED = [
+    "",
+    "{",
+    "[" * 100_000,
+    "3",
+    "null",
+    '["step"]',
+    '{"split": "train"}',
+    '{"split": "train", "step": "5", "loss": 1}',
+    '{"split": "train", "step": true, "loss": 1}',
+    '{"split": ["train"], "step": 5, "loss": 1}',
+    '{"split": "train", "step": 5, "loss": "1"}',
+    '{"split": "train", "step": 5, "loss": {"a": 1}}',
+    '{"split": "train", "step": 5, "loss": 1e300}',
+    '{"split": "train", "step": 1' + "0" * 5000 + "}",
+]
+
+
+def test_damaged_lines_do_not_stop_a_resume(folder):
+    """损坏的行丢掉，别的都在，照样接着写、画得出曲线。"""
+    file = folder / "metrics.jsonl"
+    lines = file.read_bytes().splitlines(keepends=True)
+    damaged = [line.encode() + b"\n" for line in DAMAGED] + [b"\xff\xfe\x00{\n"]
+    file.write_bytes(b"".join(part for pair in zip(damaged, lines * 2) for part in pair))
+    assert len(read_metrics(file)) == len(damaged)
+    draw_curves(file, folder / "curves.png", "accuracy")
+    file.write_bytes(b"".join(damaged[:5] + lines + damaged[5:]))
+    log = RunLog(folder, resume_step=5)
+    write(log, range(6, 10))
+    log.close()
+    assert_consistent(folder, list(range(1, 10)))
+
+
+def test_infinite_values_are_kept(tmp_path):
+    """损失可以是 NaN 与无穷：那是记下的事实，不是损坏。"""
+    file = tmp_path / "metrics.jsonl"
+    file.write_text(
+        '{"split": "train", "step": 1, "loss": NaN}\n{"split": "eval", "step": 2, "loss": Infinity}\n',
+        encoding="utf-8",
+    )
+    assert len(read_metrics(file)) == 2
+    draw_curves(file, tmp_path / "curves.png", "accuracy")
+
+
+def test_a_damaged_vdl_record_is_dropped_alone(folder):
+    """长度没有坏的一条：只丢掉它，后面的还在。"""
+    file = folder / VDL / VDL_FILE
+    data, starts, position = bytearray(file.read_bytes()), [], 0
+    while position < len(data):
+        starts.append(position)
+        position += 8 + struct.unpack_from("<Q", data, position)[0]
+    third = starts[3] + 8  # 第 0 条是 VisualDL 的说明
+    data[third : third + 4] = b"\xff" * 4
+    file.write_bytes(data)
+    keep_vdl_until(file, 100)
+    assert len(file.read_bytes()) == len(data) - (starts[4] - starts[3])
+    assert sum(len(points) for points in curves(folder).values()) == len(starts) - 2
+
+
+def test_empty_vdl_records_are_dropped(folder):
+    """长度是 0 的记录里什么也没有，VisualDL 读到没有值的记录会出错。"""
+    from visualdl.proto.record_pb2 import Record
+
+    file = folder / VDL / VDL_FILE
+    whole = file.read_bytes()
+    hollow = Record(values=[Record.Value(id=3, tag="train/loss")]).SerializeToString()
+    file.write_bytes(whole + struct.pack("<Q", 0) + struct.pack("<Q", len(hollow)) + hollow)
+    keep_vdl_until(file, 100)
+    assert file.read_bytes() == whole
+
+
+def test_a_damaged_picture_is_left_out(tmp_path):
+    import numpy as np
+
+    log = RunLog(tmp_path)
+    for step in (1, 2, 3):
+        log.record_pictures({"samples": np.full((8, 8, 3), 60 * step, "uint8")}, step)
+    log.close()
+    file = tmp_path / VDL / VDL_FILE
+    data = file.read_bytes()
+    last = data.rindex(b"\x89PNG")
+    file.write_bytes(data[:last] + b"\x00PNG" + data[last + 4 :])
+    assert save_animations(file, tmp_path / "pictures") == [
+        "samples.png",
+        "samples_stages.png",
+        "samples.gif",
+    ]
+    from PIL import Image
+
+    with Image.open(tmp_path / "pictures" / "samples.png") as image:
+        assert np.asarray(image).max() == 120  # 第二张；第三张坏了

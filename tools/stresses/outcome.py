@@ -14,6 +14,13 @@ import numpy as np
 LONGEST = 600  # 一句话不该超过几个字
 
 
+@contextlib.contextmanager
+def quiet() -> Iterator[None]:
+    """不打印。"""
+    with contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO()):
+        yield
+
+
 def attempt(action: Callable, *arguments, seconds: float) -> str:
     """执行一次；没有问题时返回空的文字。
 
@@ -24,7 +31,7 @@ def attempt(action: Callable, *arguments, seconds: float) -> str:
 
     started = time.perf_counter()
     try:
-        with contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO()):
+        with quiet():
             action(*arguments)
     except UserError as error:
         said = str(error)
@@ -51,9 +58,16 @@ def unequal_arrays(first: Path, second: Path, *names: str) -> Iterator[str]:
                 yield f"{name}{suffix}"
 
 
-def limit_memory() -> None:
-    """大得离谱的个数应当得到一句话，而不是占满机器的内存；没有 resource 的系统就不限。"""
+def limit_memory(more: int | None = None) -> None:
+    """大得离谱的个数应当得到一句话，而不是占满机器的内存：至多比现在多占 ``more`` 个字节，不写则一共 8 GiB。
+
+    没有 resource 或 /proc 的系统就不限。
+    """
     with contextlib.suppress(ImportError, ValueError, OSError):
         import resource
 
-        resource.setrlimit(resource.RLIMIT_AS, (8 * 2**30, resource.getrlimit(resource.RLIMIT_AS)[1]))
+        limit = 8 << 30
+        if more is not None:
+            pages = int(Path("/proc/self/statm").read_text(encoding="ascii").split()[0])
+            limit = pages * resource.getpagesize() + more
+        resource.setrlimit(resource.RLIMIT_AS, (limit, resource.getrlimit(resource.RLIMIT_AS)[1]))

@@ -1,8 +1,12 @@
-"""坏的文件：把一份好的文件随机弄坏再读；结果要么是数据，要么是一句话，十秒之内，不多占 1 GiB 内存。"""
+"""坏的文件：把一份好的文件随机弄坏再读；结果要么是对的数据，要么是一句话，十秒之内，不多占 1 GiB 内存。
+
+有校验和的（gzip 压缩的、检查点），读得出来就应与没有弄坏的一样；没有的，弄坏了也可能仍是一份合法的文件。
+"""
 
 from __future__ import annotations
 
 import gzip
+import importlib.util
 import io
 import json
 import pickle
@@ -14,8 +18,9 @@ from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
-from stresses.outcome import attempt, limit_memory
+from stresses.outcome import attempt, limit_memory, quiet
 
+TOOLS = Path(__file__).resolve().parent.parent
 SECONDS = 10
 EXTREMES = [
     b"\x00" * 4,
@@ -57,24 +62,81 @@ def idx_bytes(array: np.ndarray) -> bytes:
     return struct.pack(f">2xBB{array.ndim}I", 8, array.ndim, *array.shape) + array.tobytes()
 
 
-def make_mnist(folder: Path) -> None:
+def make_mnist(folder: Path, ending: str = "") -> None:
     generator = np.random.default_rng(0)
     for prefix, count in (("train", 40), ("t10k", 20)):
         images = generator.integers(0, 256, (count, 28, 28), dtype=np.uint8)
         labels = (np.arange(count) % 10).astype("uint8")
-        (folder / f"{prefix}-images-idx3-ubyte.gz").write_bytes(gzip.compress(idx_bytes(images), 1))
-        (folder / f"{prefix}-labels-idx1-ubyte.gz").write_bytes(gzip.compress(idx_bytes(labels), 1))
+        for name, array in (("images-idx3", images), ("labels-idx1", labels)):
+            data = idx_bytes(array)
+            file = folder / f"{prefix}-{name}-ubyte{ending}"
+            file.write_bytes(gzip.compress(data, 1) if ending else data)
 
 
-def make_cifar(folder: Path) -> None:
-    generator = np.random.default_rng(0)
-    with tarfile.open(folder / "cifar.tar.gz", "w:gz", compresslevel=1) as archive:
-        for name in ("data_batch_1", "test_batch"):
-            pixels = generator.integers(0, 256, (40, 3072), dtype=np.uint8)
-            content = pickle.dumps({b"data": pixels, b"labels": [i % 10 for i in range(40)]}, protocol=2)
-            member = tarfile.TarInfo(f"cifar-10-batches-py/{name}")
+def make_mnist_gz(folder: Path) -> None:
+    make_mnist(folder, ".gz")
+
+
+def write_tar(file: Path, members: dict[str, bytes]) -> None:
+    with tarfile.open(file, "w:gz" if file.suffix in (".gz", ".tgz") else "w:") as archive:
+        for name, content in members.items():
+            member = tarfile.TarInfo(name)
             member.size = len(content)
             archive.addfile(member, io.BytesIO(content))
+
+
+def make_cifar(folder: Path, file: str = "cifar.tar") -> None:
+    generator, members = np.random.default_rng(0), {}
+    for name in ("data_batch_1", "test_batch"):
+        pixels = generator.integers(0, 256, (40, 3072), dtype=np.uint8)
+        batch = {b"data": pixels, b"labels": [i % 10 for i in range(40)]}
+        members[f"cifar-10-batches-py/{name}"] = pickle.dumps(batch, protocol=2)
+    write_tar(folder / file, members)
+
+
+def make_cifar_gz(folder: Path) -> None:
+    make_cifar(folder, "cifar.tar.gz")
+
+
+def make_imdb(folder: Path) -> None:
+    members = {
+        f"aclImdb/{part}/{kind}/{i}_{i % 10}.txt": f"{part} {i} is {kind} !".encode()
+        for part in ("train", "test")
+        for kind in ("pos", "neg")
+        for i in range(10)
+    }
+    write_tar(folder / "imdb.tar.gz", members)
+
+
+def picture(number: int, kind: str) -> bytes:
+    """一张 20×16 的彩色图像的文件内容。"""
+    from PIL import Image
+
+    pixels = np.random.default_rng(number).integers(0, 256, (16, 20, 3), dtype=np.uint8)
+    stream = io.BytesIO()
+    Image.fromarray(pixels).save(stream, kind)
+    return stream.getvalue()
+
+
+def make_flowers(folder: Path) -> None:
+    from scipy.io import savemat
+
+    write_tar(folder / "102flowers.tgz", {f"jpg/image_{n:05d}.jpg": picture(n, "JPEG") for n in range(1, 13)})
+    savemat(folder / "imagelabels.mat", {"labels": [[1, 2, 3] * 4]}, do_compression=True)
+    splits = {"trnid": [[1, 2, 3, 4]], "valid": [[5, 6, 7, 8]], "tstid": [[9, 10, 11, 12]]}
+    savemat(folder / "setid.mat", splits)
+
+
+def make_folder(folder: Path) -> None:
+    for name in ("甲", "乙"):
+        (folder / name).mkdir()
+        for number, kind in enumerate(("png", "jpeg", "gif", "bmp", "webp", "tiff")):
+            (folder / name / f"{number}.{kind}").write_bytes(picture(number, kind))
+
+
+def make_houses(folder: Path) -> None:
+    rows = [f"{i},{i % 7 if i % 5 else 'NA'},{'东西南'[i % 3]},{10 + i % 7}" for i in range(60)]
+    (folder / "houses.csv").write_text("\n".join(["Id,面积,朝向,SalePrice", *rows]), encoding="utf-8")
 
 
 def make_reviews(folder: Path) -> None:
@@ -97,12 +159,6 @@ def make_pairs(folder: Path) -> None:
     (folder / "pairs.txt").write_text("\n".join(rows) + "\n", encoding="utf-8")
 
 
-def make_picture(folder: Path) -> None:
-    from PIL import Image
-
-    Image.fromarray(np.arange(3072, dtype=np.uint8).reshape(32, 32, 3)).save(folder / "x.png")
-
-
 def make_checkpoint(folder: Path) -> None:
     import paddle
 
@@ -110,6 +166,24 @@ def make_checkpoint(folder: Path) -> None:
 
     model = paddle.nn.Linear(3, 4)
     save_checkpoint(folder / "best", model.state_dict(), {}, {"epoch": 1, "step": 2, "best": {}, "model": {}})
+
+
+def make_old_checkpoint(folder: Path) -> None:
+    """说明里没有自己的校验和的检查点，与一张要分类的图像。"""
+    from paddle_notes import models
+    from paddle_notes.data.images import ImageSet, Preprocess
+    from paddle_notes.engine.checkpoint import save_checkpoint
+
+    preprocess = Preprocess(1, 8, (0.5,), (0.25,), 10)
+    info = ImageSet(np.zeros((1, 1, 10, 10), "uint8"), np.zeros(1, "int64"), ("甲", "乙"), preprocess).info()
+    options = {"num_classes": 2, "in_channels": 1, "image_size": 8}
+    model = models.build("softmax_regression", **options)
+    state = {"epoch": 1, "step": 2, "model": {"name": "softmax_regression", **options}, "data": info}
+    save_checkpoint(folder / "best", model.state_dict(), {}, state)
+    content = json.loads((folder / "best.json").read_text(encoding="utf-8"))
+    del content["crc32"][".json"]
+    (folder / "best.json").write_text(json.dumps(content, indent=2), encoding="utf-8")
+    (folder / "x.png").write_bytes(picture(0, "PNG"))
 
 
 def make_log(folder: Path) -> None:
@@ -123,13 +197,15 @@ def make_board(folder: Path) -> None:
     with LogWriter(str(folder), file_name="vdlrecords.train.log") as writer:
         for step in range(20):
             writer.add_scalar("train/loss", 1 / (step + 1), step)
+        writer.add_image("samples", np.zeros((8, 8, 3), np.uint8), 5)
 
 
 # ---------------------------------------------------------------- 读
 
 
-def data_reader(name: str, path: str, **options) -> Callable[[Path], None]:
-    """照 data.name 读，再取每一份的第一批。"""
+def data_reader(name: str, path: str, checked: bool = False, **options) -> Callable[[Path], None]:
+    """照 data.name 读，再取每一份的第一批。``checked`` 时读出的应与第一次的一样：文件有校验和。"""
+    first: list[dict] = []
 
     def read(folder: Path) -> None:
         from paddle_notes.config import parse_config
@@ -143,15 +219,21 @@ def data_reader(name: str, path: str, **options) -> Callable[[Path], None]:
             for arrays in part.epoch():
                 assert all(np.isfinite(array).all() for array in arrays), "读出了 NaN 或无穷"
                 break
+        if checked:
+            found = parts.fingerprint()
+            first.append(found)
+            assert found == first[0], "读出的与没有弄坏的不同"
+            del first[1:]
 
     return read
 
 
-def read_picture(folder: Path) -> None:
-    from paddle_notes.data.images import Preprocess
-
-    image = Preprocess(3, 28, (0.5,) * 3, (0.5,) * 3, 32).read(folder / "x.png")
-    assert image.shape == (3, 28, 28) and image.dtype == np.uint8
+def read_old_checkpoint(folder: Path) -> None:
+    spec = importlib.util.spec_from_file_location("tools_predict", TOOLS / "predict.py")
+    predict = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(predict)
+    words = ["--weights", str(folder / "best"), "--input", str(folder / "x.png"), "--json"]
+    predict.main(words)
 
 
 def read_checkpoint(folder: Path) -> None:
@@ -174,20 +256,29 @@ def read_log(folder: Path) -> None:
 
 
 def read_board(folder: Path) -> None:
+    from paddle_notes.engine.animation import save_animations
     from paddle_notes.engine.logs import keep_vdl_until
 
     keep_vdl_until(folder / "vdlrecords.train.log", 10)
+    save_animations(folder / "vdlrecords.train.log", folder / "pictures")
+    shutil.rmtree(folder / "pictures", ignore_errors=True)
 
 
 READERS: dict[str, tuple[Callable[[Path], None], Callable[[Path], None]]] = {
     "IDX": (make_mnist, data_reader("mnist", ".")),
-    "CIFAR-10": (make_cifar, data_reader("cifar10", "cifar.tar.gz")),
+    "IDX 的 gz": (make_mnist_gz, data_reader("mnist", ".", checked=True)),
+    "CIFAR-10": (make_cifar, data_reader("cifar10", "cifar.tar")),
+    "CIFAR-10 的 gz": (make_cifar_gz, data_reader("cifar10", "cifar.tar.gz", checked=True)),
+    "Flowers-102": (make_flowers, data_reader("flowers102", ".", image_size=8)),
+    "图像文件夹": (make_folder, data_reader("folder", ".", image_size=8)),
+    "IMDB": (make_imdb, data_reader("imdb", "imdb.tar.gz", checked=True, tokenizer="word", min_count=1)),
+    "房价": (make_houses, data_reader("house_price", "houses.csv")),
     "CSV 的文字": (make_reviews, data_reader("text_table", "reviews.csv", tokenizer="char", min_count=1)),
     "诗的 JSON": (make_poems, data_reader("verse", "poems.json", length=8, min_count=1)),
     "时间序列": (make_series, data_reader("series", "series.csv", target="value", window=8)),
     "句对": (make_pairs, data_reader("pairs", "pairs.txt", min_count=1)),
-    "图像": (make_picture, read_picture),
     "检查点": (make_checkpoint, read_checkpoint),
+    "没有校验和的说明": (make_old_checkpoint, read_old_checkpoint),
     "metrics.jsonl": (make_log, read_log),
     "VisualDL": (make_board, read_board),
 }
@@ -195,14 +286,15 @@ READERS: dict[str, tuple[Callable[[Path], None], Callable[[Path], None]]] = {
 
 def campaign(count: int, seed: int, work: Path, report: Callable[[str], None]) -> tuple[int, int]:
     """每一种文件弄坏 ``count`` 次；返回做了几次与有问题的几次，每个问题由 ``report`` 说出怎样重现。"""
-    limit_memory()
     done, failed = 0, 0
     for name, (make, read) in READERS.items():
         good = work / name.replace(" ", "_")
         good.mkdir()
         make(good)
-        read(good)
-        files = sorted(file for file in good.iterdir() if file.is_file())
+        with quiet():
+            read(good)
+        limit_memory(1 << 30)
+        files = sorted(file for file in good.rglob("*") if file.is_file())
         contents = {file: file.read_bytes() for file in files}
         bad = 0
         for number in range(count):
