@@ -13,7 +13,7 @@ import pytest
 from PIL import Image
 
 from paddle_notes import verification
-from paddle_notes.analysis.comparison import draw_bubbles
+from paddle_notes.analysis.comparison import draw_bubbles, spread
 from paddle_notes.engine.folder import read_summary
 from paddle_notes.verification.core import Topic
 
@@ -273,6 +273,25 @@ def test_records_are_kept_until_run_again(tool, tmp_path):
         ("mlp", 0, 0.6),
         ("mlp", 1, 0.7),
     ]
+
+
+def test_summaries_that_lack_something_are_left_out(tool, tmp_path):
+    """早先的版本写的 summary.json 记得少些：不收，也不是错误。"""
+    write_run(tmp_path / "a" / "mlp", test={"accuracy": 0.5})
+    write_run(tmp_path / "a" / "lenet", test={"accuracy": 0.9})
+    file = tmp_path / "a" / "lenet" / "summary.json"
+    old = json.loads(file.read_text(encoding="utf-8"))
+    del old["cpu_seconds"]
+    file.write_text(json.dumps(old), encoding="utf-8")
+    assert tool("results", tmp_path / "a", "--out", tmp_path / "results.md").code == 0
+    text = (tmp_path / "results.md").read_text(encoding="utf-8")
+    assert "0.5000" in text and "0.9000" not in text
+
+
+def test_a_cell_of_several_seeds():
+    assert spread([0.5, None, 0.7], ".2f") == "0.60（0.50–0.70）"
+    assert spread([3, 3], ",") == "3" and spread([0.701, 0.702], ".1%") == "70.2%（70.1%–70.2%）"
+    assert spread([0.7001, 0.7002], ".1%") == "70.0%" and spread([None], ".2f") == "—"
 
 
 def test_tables_of_the_pages_follow_the_records(load_tool, tmp_path, monkeypatch):

@@ -163,13 +163,9 @@ _METRICS = {  # 指标 -> (页面上的名字, 写法)
 
 
 def _number(values: list[float | None], metric: str) -> str:
-    """几个种子的均值（最小–最大）；都相同或只有一个时就是它，没有数时是横线。"""
-    form = _METRICS[metric][1]
-    found = [value for value in values if value is not None]
-    if not found:
-        return "—"
-    mean, low, high = (format(value, form) for value in (sum(found) / len(found), min(found), max(found)))
-    return mean if low == high else f"{mean}（{low}–{high}）"
+    from paddle_notes.analysis.comparison import spread
+
+    return spread(values, _METRICS[metric][1])
 
 
 def _records(file: str) -> list[dict]:

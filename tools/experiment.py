@@ -14,7 +14,6 @@
 from __future__ import annotations
 
 import json
-import statistics
 import subprocess
 import sys
 from pathlib import Path
@@ -23,6 +22,7 @@ from paddle_notes import cli
 
 ROOT = Path(__file__).resolve().parent.parent
 FOLDER = ROOT / "configs" / "experiments"
+FORMS = {"trainable_parameters": ",", "minutes": ".1f"}  # 各列的写法，其余是四位有效数字
 
 
 def parse_args(argv: list[str] | None):
@@ -127,17 +127,6 @@ def values_of(summary: dict, folder: Path, metrics: list[str]) -> dict[str, floa
     return {metric: known[metric] if metric in known else last_value(folder, metric) for metric in metrics}
 
 
-def cell(metric: str, values: list[float | None]) -> str:
-    """表里的一格：几个种子的均值与最小、最大。"""
-    found = [value for value in values if value is not None]
-    if not found:
-        return "—"
-    if metric == "trainable_parameters":
-        return f"{found[0]:,}"
-    mean = f"{statistics.mean(found):,.4g}"
-    return mean if len(found) == 1 else f"{mean}（{min(found):,.4g}–{max(found):,.4g}）"
-
-
 def record(values: dict[str, list[dict]], summaries: dict[str, list[dict]], file: Path) -> None:
     """把各次运行的数记成 JSON，一次运行一行：各页的表由 tools/docs.py 从它写出。"""
     lines = []
@@ -176,7 +165,7 @@ def main(argv: list[str] | None = None) -> int:
         folder = root / name / str(seed)
         summaries[name].append(run_one(base, [*overrides, f"seed={seed}"], folder))
 
-    from paddle_notes.analysis.comparison import draw_bars, draw_comparison
+    from paddle_notes.analysis.comparison import draw_bars, draw_comparison, spread
 
     folders = {name: [root / name / str(seed) for seed in experiment.seeds] for name in plans}
     columns = list(dict.fromkeys([*experiment.metrics, "best", "test", "trainable_parameters", "minutes"]))
@@ -194,7 +183,7 @@ def main(argv: list[str] | None = None) -> int:
         print(f"\n种子 {experiment.seeds}：均值（最小–最大）")
     print(f"\n| 运行 | {' | '.join(columns)} | 备注 |\n|{'---|' * (len(columns) + 2)}")
     for name, found in values.items():
-        cells = [cell(column, [one[column] for one in found]) for column in columns]
+        cells = [spread([one[column] for one in found], FORMS.get(column, ",.4g")) for column in columns]
         errors = dict.fromkeys(summary["error"] for summary in summaries[name] if "error" in summary)
         print(f"| {name} | {' | '.join(cells)} | {'；'.join(errors)} |")
     print(f"\n图：{picture}；各次运行的数：{picture.with_suffix('.json')}")

@@ -53,7 +53,8 @@ def read_runs(folders: list[str]) -> dict[str, dict[int, dict]]:
     files = [file for file in files if "experiments" not in file.parts]  # 实验有自己的表
     for file in sorted(files, key=lambda file: file.stat().st_mtime):
         summary = json.loads(file.read_text(encoding="utf-8"))
-        if summary["status"] == "finished" and not summary["dry_run"] and "test" in summary:
+        finished = summary["status"] == "finished" and not summary["dry_run"]
+        if finished and set(KEPT) <= summary.keys():  # 早先的版本记得少些
             folder = file.parent
             name = folder.parent.name if folder.name.isdigit() else folder.name
             known = runs.setdefault(name, {})
@@ -116,14 +117,10 @@ def count_run_macs(summary: dict, folder: Path) -> int | None:
     return sum(row.macs for row in rows)
 
 
-def spread(values: list[float], digits: int = 4) -> str:
-    """几个种子的均值与最小、最大；只有一个时就是它。"""
-    mean = f"{statistics.mean(values):.{digits}f}"
-    return mean if len(values) == 1 else f"{mean}（{min(values):.{digits}f}–{max(values):.{digits}f}）"
-
-
 def write_table(runs: list[list[dict]], metric: str) -> list[str]:
     """一个指标的表，一份配置一行。"""
+    from paddle_notes.analysis.comparison import spread
+
     images = any("image_size" in seeds[0]["facts"] for seeds in runs)
     heads = ["网络", "数据", *(["图像", "乘加"] if images else []), "参数"]
     heads += [
@@ -159,9 +156,9 @@ def write_table(runs: list[list[dict]], metric: str) -> list[str]:
         macs = "—" if run["macs"] is None else f"{run['macs']:,}"
         cells += [f"{size}×{size}" if size else "—", macs] if images else []
         cells.append(f"{run['trainable_parameters']:,}")
-        cells.append(spread(column(seeds, tested)) if run["test"] else "—")
-        cells.append(spread(column(seeds, lambda run: run["best"]["value"])))
-        cells.append(spread(column(seeds, lambda run: run["last"])))
+        cells.append(spread(column(seeds, tested), ".4f") if run["test"] else "—")
+        cells.append(spread(column(seeds, lambda run: run["best"]["value"]), ".4f"))
+        cells.append(spread(column(seeds, lambda run: run["last"]), ".4f"))
         cells += ["；".join(others) or "—", "、".join(str(run["seed"]) for run in seeds), str(run["epochs"])]
         cells.append(f"{statistics.median(column(seeds, lambda run: run['cpu_seconds'])) / 60:.1f}")
         cells.append(f"{statistics.median(column(seeds, lambda run: run['samples_per_second'])):,.0f}")

@@ -1,10 +1,12 @@
-"""把几次运行放在一起比较的图：曲线、横条、气泡。
+"""把几次运行放在一起比较：曲线、横条、气泡图。
 
-输入都是输出文件夹里的 ``metrics.jsonl`` 与 ``summary.json``，与网络和数据无关。
+输入都是输出文件夹里的 ``metrics.jsonl`` 与 ``summary.json``，与网络和数据无关；几个种子在表里写成一格。
 """
 
 from __future__ import annotations
 
+import statistics
+from collections.abc import Iterable
 from pathlib import Path
 
 from paddle_notes.analysis.curves import read_metrics
@@ -24,6 +26,15 @@ METRICS = {
     "test": ("测试指标", "test metric"),
     "minutes": ("训练时间（处理器分钟）", "training time (CPU minutes)"),
 }
+
+
+def spread(values: Iterable[float | None], form: str) -> str:
+    """表里的一格：几个种子的均值（最小–最大），照 ``form`` 写；写出来都相同就是它，一个数都没有是横线。"""
+    found = [value for value in values if value is not None]
+    if not found:
+        return "—"
+    mean, low, high = (format(value, form) for value in (statistics.mean(found), min(found), max(found)))
+    return mean if low == high else f"{mean}（{low}–{high}）"
 
 
 def _name(metric: str) -> str:
