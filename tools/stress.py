@@ -17,6 +17,8 @@ import tempfile
 import time
 from pathlib import Path
 
+from tqdm import tqdm
+
 from paddle_notes import cli
 from paddle_notes.errors import UserError
 
@@ -50,20 +52,20 @@ def torture(kind: str, count: int, seed: int, every: int, work: Path) -> tuple[i
     if kind == "configs":
         from stresses.configs import campaign
 
-        return campaign(load_train(), count, seed, work, print)
+        return campaign(load_train(), count, seed, work, tqdm.write)
     if kind == "readers":
         from stresses.readers import campaign
 
-        return campaign(count, seed, work, print)
+        return campaign(count, seed, work, tqdm.write)
     if kind == "repeat":
         from stresses.repeat import campaign
 
-        return campaign(count, work, print)
+        return campaign(count, work, tqdm.write)
     if not hasattr(os, "fork"):
         raise UserError("这个系统没有 fork，做不了 kills；请在 Linux 或 macOS 上做")
     from stresses.kills import campaign
 
-    return campaign(load_train(), count, seed, every, work, print)
+    return campaign(load_train(), count, seed, every, work, tqdm.write)
 
 
 def main(argv: list[str] | None = None) -> int:

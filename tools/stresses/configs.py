@@ -11,7 +11,7 @@ import shutil
 from collections.abc import Callable
 from pathlib import Path
 
-from stresses.outcome import attempt, limit_memory
+from stresses.outcome import attempt, limit_memory, progress
 
 FAST = ["linear_regression", "house_price", "softmax_regression", "mlp", "lenet", "rnn_sunspots", "gru_co2"]
 VALUES = [
@@ -85,7 +85,7 @@ def campaign(main, count: int, seed: int, work: Path, report: Callable[[str], No
         {key for key, _, _ in all_keys()} | {"model.dropout", "model.hidden_sizes", "model.activation"}
     )
     failed = 0
-    for number in range(count):
+    for number in progress(range(count), "configs"):
         generator = random.Random(f"{seed}/{number}")
         file, overrides = case(generator, keys, work)
         output = work / "output"

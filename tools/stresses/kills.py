@@ -17,7 +17,7 @@ from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
 
-from stresses.outcome import unequal_arrays
+from stresses.outcome import progress, unequal_arrays
 
 SMALL_IMAGES = ["data.batch_size=400", "train.log_interval=2", "runtime.threads=1", "runtime.device=cpu"]
 SMALL_TEXT = ["data.max_chars=6000", "data.length=16", "data.batch_size=16", "train.vectors=null"]
@@ -181,7 +181,7 @@ def campaign(
         share = count // len(SETUPS) + (number < count % len(SETUPS))
         kills += [{"after": generator.uniform(0, seconds)} for _ in range(share)]
         bad = 0
-        for index, kill in enumerate(kills):
+        for index, kill in enumerate(progress(kills, name)):
             folder = work / f"{number}-{index}"
             said = survives(main, words, whole, folder, **kill)
             if said:

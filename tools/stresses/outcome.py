@@ -1,4 +1,4 @@
-"""各种折磨共用的：一次的结果好不好，两次的数组是不是逐位相同，内存的上限。"""
+"""各种折磨共用的：一次的结果好不好，两次的数组是不是逐位相同，进度，内存的上限。"""
 
 from __future__ import annotations
 
@@ -6,10 +6,11 @@ import contextlib
 import io
 import re
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
 import numpy as np
+from tqdm import tqdm
 
 LONGEST = 600  # 一句话不该超过几个字
 
@@ -56,6 +57,12 @@ def unequal_arrays(first: Path, second: Path, *names: str) -> Iterator[str]:
             ours, theirs = (read_arrays(folder / name, suffix) for folder in (first, second))
             if ours.keys() != theirs.keys() or not all(np.array_equal(ours[k], theirs[k]) for k in ours):
                 yield f"{name}{suffix}"
+
+
+def progress(items: Iterable, what: str) -> Iterable:
+    """逐个给出 ``items``，在终端里显示做到第几个、还要多久。"""
+    tqdm.monitor_interval = 0  # 不另开线程：kills 要复制进程
+    return tqdm(items, desc=what, leave=False, disable=None)
 
 
 def limit_memory(more: int | None = None) -> None:

@@ -18,7 +18,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
-from stresses.outcome import attempt, limit_memory, quiet
+from stresses.outcome import attempt, limit_memory, progress, quiet
 
 TOOLS = Path(__file__).resolve().parent.parent
 SECONDS = 10
@@ -297,7 +297,7 @@ def campaign(count: int, seed: int, work: Path, report: Callable[[str], None]) -
         files = sorted(file for file in good.rglob("*") if file.is_file())
         contents = {file: file.read_bytes() for file in files}
         bad = 0
-        for number in range(count):
+        for number in progress(range(count), name):
             generator = random.Random(f"{seed}/{name}/{number}")
             file = generator.choice(files)
             for other, data in contents.items():

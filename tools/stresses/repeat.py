@@ -9,7 +9,7 @@ from collections.abc import Callable
 from itertools import product
 from pathlib import Path
 
-from stresses.outcome import unequal_arrays
+from stresses.outcome import progress, unequal_arrays
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 
@@ -26,7 +26,7 @@ def campaign(count: int, work: Path, report: Callable[[str], None]) -> tuple[int
     """configs/ 里的前 ``count`` 份；返回比了几次与不同的几次。"""
     configs = sorted((ROOT / "configs").glob("*.yml"))[:count]
     done, failed = 0, 0
-    for config, threads in product(configs, (1, 2)):
+    for config, threads in progress(list(product(configs, (1, 2))), "repeat"):
         folders = [work / f"{config.stem}-{threads}-{i}" for i in range(2)]
         said = "；".join(filter(None, (run(config, threads, folder) for folder in folders)))
         said = said or "、".join(unequal_arrays(*folders, "last"))
