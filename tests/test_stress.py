@@ -90,6 +90,21 @@ def test_attempt_sees_exceptions_and_slowness(parts):
     assert attempt(fail(UserError("bad file"))).startswith("不是中文")
 
 
+def test_only_lack_of_memory_is_told_elsewhere(parts):
+    """超出内存时 cli.run 有一句话；别的异常照样是毛病。"""
+
+    def fails(error):
+        def main(words):
+            raise error
+
+        return main
+
+    trial = parts("configs").trial
+    trial(fails(MemoryError("Unable to allocate 4.66 GiB")), [])
+    with pytest.raises(KeyError):
+        trial(fails(KeyError("x")), [])
+
+
 def test_damage_depends_on_the_seed_only(parts):
     damaged = parts("readers").damaged
     data = bytes(range(256)) * 4

@@ -76,6 +76,17 @@ def case(generator: random.Random, keys: list[str], work: Path) -> tuple[str, li
     return str(source), overrides
 
 
+def trial(main, words: list[str]) -> None:
+    """照用户的样子执行一次；内存不够时 cli.run 说得清。"""
+    from paddle_notes.errors import out_of_memory
+
+    try:
+        main(words)
+    except Exception as error:
+        if not out_of_memory(error):
+            raise
+
+
 def campaign(main, count: int, seed: int, work: Path, report: Callable[[str], None]) -> tuple[int, int]:
     """做 ``count`` 份，返回做了几份与有问题的几份；每个问题由 ``report`` 说出怎样重现。"""
     from paddle_notes.config import all_keys, load_config
@@ -92,7 +103,7 @@ def campaign(main, count: int, seed: int, work: Path, report: Callable[[str], No
         said = attempt(load_config, file, overrides, seconds=SECONDS)
         if not said:  # 读得进来的，或一句话说清了的：再照用户的样子执行一次
             words = ["-c", file, "--dry_run", "-o", *overrides, f"output_dir={output}"]
-            said = attempt(main, words, seconds=SECONDS)
+            said = attempt(trial, main, words, seconds=SECONDS)
         shutil.rmtree(output, ignore_errors=True)
         if said:
             failed += 1
