@@ -152,8 +152,12 @@ def differences(first: Path, second: Path) -> Iterator[str]:
 
 def survives(main, words: list[str], whole: Path, folder: Path, *, at=None, after=None) -> str:
     """杀一次，再接着训练完；没有问题时返回空的文字。"""
+    from paddle_notes.engine.folder import read_summary
+
     log = folder.with_suffix(".log")
     in_child(lambda: train(main, words, folder, resume=False, at=at), log, after)
+    if (read_summary(folder) or {}).get("status") == "finished":  # 杀晚了，已经训练完
+        return "、".join(differences(whole, folder))
     code = in_child(lambda: train(main, words, folder, resume=folder.exists()), log)
     if code != 0:
         last = log.read_text(encoding="utf-8").strip().splitlines()[-1:]
