@@ -9,7 +9,7 @@
 前两个是 pickle 文件，读取时只认数组，见 :mod:`paddle_notes.safe_pickle`。
 
 三个文件要一个一个地换名。进程若正好死在其间，换下来的旧文件（``.old``）还在：读的时候，新的三个不完整就用旧的；
-下一次写之前再把旧的换回来。
+下一次写之前、接着训练的时候，再由 :func:`settle` 收拾。
 """
 
 from __future__ import annotations
@@ -141,6 +141,15 @@ def newest_whole(folder: Path) -> tuple[Path | None, list[Path]]:
     return None, broken
 
 
+def settle(path: Path) -> None:
+    """收拾上一次没有做完的换名：新的三个不完整就换回旧的，再删去多余的旧文件。"""
+    for suffix, current in _files(path).items():
+        if current != _file(path, suffix):
+            os.replace(current, _file(path, suffix))
+    for suffix in SUFFIXES:
+        _file(_file(path, suffix), ".old").unlink(missing_ok=True)
+
+
 @contextlib.contextmanager
 def _replacing(path: Path) -> Iterator[list[Path]]:
     """给出三个临时文件供 ``with`` 之内写，写完再一起换成检查点 ``path``。
@@ -154,11 +163,7 @@ def _replacing(path: Path) -> Iterator[list[Path]]:
         yield temporaries
         for temporary in temporaries:
             _sync(temporary)
-        for file, current in zip(files, _files(path).values()):  # 上一次换了一半：先把旧的换回来
-            if current != file:
-                os.replace(current, file)
-        for backup in backups:
-            backup.unlink(missing_ok=True)
+        settle(path)
         try:
             for file, temporary, backup in zip(files, temporaries, backups):
                 if file.exists():

@@ -30,6 +30,7 @@ from paddle_notes.engine.checkpoint import (
     read_state,
     remove_checkpoint,
     save_checkpoint,
+    settle,
     split_suffix,
 )
 from paddle_notes.engine.diagnose import (
@@ -174,6 +175,9 @@ class Trainer:
             clear_folder(self.folder)
         if resume is not None:
             self.restore_best(split_suffix(resume))
+        if continues:  # 上一次可能死在换名的途中
+            for path in (self.folder / "last", self.folder / "best", *kept_epochs(self.folder)):
+                settle(path)
         self.write_summary("running")  # 最先写：有了它，别的文件才认得出是这次运行的
         (self.folder / "config.yml").write_text(dump_config(self.config), encoding="utf-8")
         self.log = RunLog(self.folder, self.step if continues else None)

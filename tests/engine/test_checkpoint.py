@@ -25,6 +25,7 @@ from paddle_notes.engine.checkpoint import (
     read_description,
     read_state,
     save_checkpoint,
+    settle,
     split_suffix,
     write_json,
 )
@@ -291,6 +292,11 @@ def test_killed_at_any_file_operation(tmp_path):
         assert model.state_dict()["0.weight"].numpy().max() == float(step)
         assert newest_whole(folder) == (folder / "last", [])
         copied.append(step)
+        settled = shutil.copytree(folder, tmp_path / f"settled-{operation}")
+        settle(settled / "last")
+        assert not list(settled.glob("*.old"))
+        load_weights(model, settled / "last")
+        assert read_state(settled / "last")["step"] == step == model.state_dict()["0.weight"].numpy().max()
         save(folder / "last", 3.0)
         assert read_state(folder / "last")["step"] == 3 and not list(folder.glob("*.old"))
         if done.returncode == 0:

@@ -113,6 +113,21 @@ def test_resume_is_bit_for_bit(stops, optimizer, make_config, tiny_data, output)
     assert_same_run(plain, stopped)
 
 
+def test_resume_clears_what_a_kill_left(make_config, tiny_data, output):
+    """最后一次存检查点，换上新的之后、删去旧的之前死掉：接着做完，文件夹与没有断过的一样。"""
+    plain, killed = output / "plain", output / "killed"
+    for folder in (plain, killed):
+        run(make_config(f"output_dir={folder}"), tiny_data)
+    whole = {file.name for file in plain.iterdir()}
+    for file in [*killed.glob("last.*"), killed / "best.json"]:
+        shutil.copy(file, f"{file}.old")
+    summary = json.loads((killed / "summary.json").read_text(encoding="utf-8"))
+    (killed / "summary.json").write_text(json.dumps({**summary, "status": "running"}), encoding="utf-8")
+    run(make_config(f"output_dir={killed}"), tiny_data, resume=killed / "last")
+    assert {file.name for file in killed.iterdir()} == whole
+    assert_same_run(plain, killed)
+
+
 @pytest.mark.parametrize("optimizer", ["sgd", "adam"])
 def test_resume_with_other_optimizers(optimizer, make_config, tiny_data, output):
     plain, stopped = output / "plain", output / "stopped"

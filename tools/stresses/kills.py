@@ -104,15 +104,22 @@ def train(main, words: list[str], folder: Path, *, resume: bool, at: int | None 
 
 
 def scalars(file: Path) -> list[tuple]:
-    """VisualDL 文件里的各个标量 (标签, 步, 值) 与图（看编码之后的字节），不含随时间而变的速度。"""
+    """VisualDL 文件里的各个标量 (标签, 步, 值) 与图（看编码之后的字节），不含随时间而变的速度。
+
+    读不出的字节有几个，另成一项。
+    """
     from paddle_notes.engine.logs import vdl_records
 
-    return [
+    data = file.read_bytes()
+    records = list(vdl_records(data))
+    found = [
         (value.tag, value.id, value.value, value.image.encoded_image_string)
-        for record, _ in vdl_records(file.read_bytes())
+        for record, _ in records
         for value in record.values
         if value.tag not in ("ips", "meta_data_tag")
     ]
+    unread = len(data) - sum(len(content) for _, content in records)
+    return [*found, ("读不出的字节", unread)] if unread else found
 
 
 def differences(first: Path, second: Path) -> Iterator[str]:
