@@ -160,10 +160,12 @@ def differences(first: Path, second: Path) -> Iterator[str]:
 def survives(main, words: list[str], whole: Path, folder: Path, *, at=None, after=None) -> str:
     """杀一次，再接着训练完；没有问题时返回空的文字。"""
     from paddle_notes.engine.folder import read_summary
+    from paddle_notes.engine.lock import LOCK
 
     log = folder.with_suffix(".log")
     in_child(lambda: train(main, words, folder, resume=False, at=at), log, after)
     if (read_summary(folder) or {}).get("status") == "finished":  # 杀晚了，已经训练完
+        (folder / LOCK).unlink(missing_ok=True)  # 死了的进程删不了自己的锁；它不挡路
         return "、".join(differences(whole, folder))
     code = in_child(lambda: train(main, words, folder, resume=folder.exists()), log)
     if code != 0:
