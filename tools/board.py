@@ -81,15 +81,16 @@ def main(argv: list[str] | None = None) -> int:
     words = ["--logdir", ",".join(map(str, args.folders)), "--host", HOST, "--port", str(port)]
     words += ["--language", "zh", "--disable-telemetry"]
     address = f"http://{HOST}:{port}/"
+    scalars = f"{address}app/scalar"  # 首页有时停在“网络结构”，看不到曲线
     with (
         tempfile.TemporaryFile() as said,  # 它的英文：只在没有启动起来时给人看
         subprocess.Popen([sys.executable, "-c", START, *words], stdout=said, stderr=said) as server,
     ):
         try:
             wait_until_ready(server, address, said)
-            print(f"VisualDL：{address}（只有这台电脑打得开；按 Ctrl-C 关掉）", flush=True)
+            print(f"VisualDL：{scalars} （只有这台电脑打得开；按 Ctrl-C 关掉）", flush=True)
             if args.open:
-                webbrowser.open(address)
+                webbrowser.open(scalars)
             server.wait()
         except KeyboardInterrupt:
             print("已关掉", flush=True)
