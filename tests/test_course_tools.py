@@ -146,6 +146,12 @@ def test_experiment(tool, tmp_path, plot):
     assert tool("experiment", file, "--out", out).code == 0
     assert (out / "rates" / "正常" / "1" / "summary.json").stat().st_mtime == before  # 做完的不重做
 
+    changed = tool("experiment", file, "--out", out, "-o", "train.epochs=2")
+    assert changed.code == 2, changed.text
+    assert "照别的设置训练的（train.epochs 1 → 2）；请换 --out，或删去这个文件夹" in changed.err
+    (out / "rates" / "正常" / "0.json").unlink()
+    assert "没有记下它的设置 0.json" in tool("experiment", file, "--out", out).err
+
 
 def test_all_experiments_are_valid(tool, load_tool, root):
     from paddle_notes.config import load_config

@@ -6,7 +6,8 @@
 
 实验是 configs/experiments/ 里的一份 YAML：一份基础配置，加上每次运行要改的几项；一次运行也可以有自己的
 基础配置 base。seeds 里有几个种子就各训练几次：表里是均值与最小、最大，相差不过这个范围的不能说谁更好。
-每次运行在 output/experiments/<实验>/<运行>/<种子>/ 里；做完的不会重做，改了设置请换 --out 或删去文件夹。
+每次运行在 output/experiments/<实验>/<运行>/<种子>/ 里，它的设置记在旁边的 <种子>.json 里：做完的不会重做，
+设置改过的不会拿旧的结果充数，请换 --out 或删去文件夹。
 图是 <实验>.png，各次运行的数记在 <实验>.json 里。
 有的实验故意让训练失败：失败的运行也在表里，写着原因。
 """
@@ -86,13 +87,31 @@ def as_overrides(changes: dict[str, str | list]) -> list[str]:
     ]
 
 
-def run_one(base: str, overrides: list[str], folder: Path) -> dict:
-    """训练一次，返回 summary.json 的内容；失败的运行多一项 error。"""
+def check_settings(asked: dict, folder: Path) -> None:
+    """这个文件夹里若已有一次运行，它是不是照 ``asked`` 训练的。"""
+    from paddle_notes.engine.matching import differences, show
+    from paddle_notes.errors import UserError
+
+    file, remedy = folder.with_suffix(".json"), "请换 --out，或删去这个文件夹"
+    if not (folder / "summary.json").exists():
+        return
+    if not file.exists():
+        raise UserError(f"{folder} 里已有一次运行，但没有记下它的设置 {file.name}；{remedy}")
+    changes = differences(json.loads(file.read_text(encoding="utf-8")), asked)
+    if changes:
+        raise UserError(f"{folder} 里的运行是照别的设置训练的（{show(changes)}）；{remedy}")
+
+
+def run_one(base: str, overrides: list[str], folder: Path, asked: dict) -> dict:
+    """训练一次，返回 summary.json 的内容；失败的运行多一项 error。设置 ``asked`` 记在文件夹旁边。"""
     summary_file = folder / "summary.json"
     if summary_file.exists():
         summary = json.loads(summary_file.read_text(encoding="utf-8"))
         if summary["status"] in ("finished", "failed"):
             return summary
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    text = json.dumps(asked, ensure_ascii=False, indent=2) + "\n"
+    folder.with_suffix(".json").write_text(text, encoding="utf-8")
     words = [sys.executable, str(ROOT / "tools" / "train.py"), "-c", str(ROOT / base), "--resume"]
     words += ["-o", *overrides, f"output_dir={folder}"]
     done = subprocess.run(words, stderr=subprocess.PIPE, encoding="utf-8", errors="replace")
@@ -150,20 +169,26 @@ def main(argv: list[str] | None = None) -> int:
         raise UserError("请给出实验的名字；--list 列出全部的实验")
     experiment = load_experiment(args.name)
     from paddle_notes.config import load_config
+    from paddle_notes.engine.matching import dump
 
     plans = plan_runs(experiment, args.override)
-    for base, overrides in plans.values():  # 先查错，再开始训练
-        load_config(ROOT / base, overrides)
     root = args.out / Path(args.name).stem
-    print(f"{experiment.title}：{experiment.question}")
     runs = [(seed, name) for seed in experiment.seeds for name in plans]  # 先把每种做法各做一遍
+    asked = {}
+    for seed, name in runs:  # 先查错，再开始训练
+        base, overrides = plans[name]
+        settings = dump(load_config(ROOT / base, [*overrides, f"seed={seed}"]))
+        del settings["output_dir"]
+        check_settings(settings, root / name / str(seed))
+        asked[seed, name] = settings
+    print(f"{experiment.title}：{experiment.question}")
     summaries: dict[str, list[dict]] = {name: [] for name in plans}
     for index, (seed, name) in enumerate(runs, 1):
         base, overrides = plans[name]
         words = f"{base} {' '.join(overrides)}".strip()
         print(f"\n[{index}/{len(runs)}] {name}，种子 {seed}：{words}", flush=True)
         folder = root / name / str(seed)
-        summaries[name].append(run_one(base, [*overrides, f"seed={seed}"], folder))
+        summaries[name].append(run_one(base, [*overrides, f"seed={seed}"], folder, asked[seed, name]))
 
     from paddle_notes.analysis.comparison import draw_bars, draw_comparison, spread
 
