@@ -49,11 +49,18 @@ class Parser(argparse.ArgumentParser):
         raise UserError(f"参数错误：{short(message, 300)}")
 
 
-def add_config_arguments(parser: Parser) -> None:
+def add_config_arguments(
+    parser: Parser, required: bool = True, help: str = "配置文件，或 configs/ 里一份的名字"
+) -> None:
     """加上 ``-c``、``-o`` 与 ``--device``。"""
-    parser.add_argument("-c", "--config", required=True, metavar="FILE", help="配置文件，见 configs/")
+    parser.add_argument("-c", "--config", required=required, metavar="FILE", help=help)
     add_override_argument(parser, "train.epochs=3")
-    parser.add_argument("--device", metavar="DEVICE", help="auto、cpu、gpu 或 gpu:N")
+    add_device_argument(parser)
+
+
+def add_device_argument(parser: Parser) -> None:
+    """加上 ``--device``。"""
+    parser.add_argument("--device", metavar="DEVICE", help="auto、cpu、gpu 或 gpu:N；默认 auto")
 
 
 def add_override_argument(parser: Parser, example: str) -> None:

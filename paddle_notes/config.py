@@ -8,7 +8,9 @@
 
 from __future__ import annotations
 
+import json
 import re
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Any, Literal, Union, get_args
 
@@ -28,6 +30,8 @@ from pydantic_core import PydanticCustomError
 
 from paddle_notes import models
 from paddle_notes.errors import UserError, closest, explain, short, suggestion
+
+PROJECT = Path(__file__).resolve().parent.parent  # 项目的根目录
 
 Fraction = Annotated[float, Field(ge=0, lt=1)]
 
@@ -528,7 +532,12 @@ def read_yaml(path: Path) -> dict:
         text = path.read_text(encoding="utf-8-sig")
     except FileNotFoundError:
         others = [str(other) for other in path.parent.glob("*.yml")]
-        hint = f"；{suggestion(str(path), others)}" if others else ""
+        if others:
+            hint = f"；{suggestion(str(path), others)}"
+        elif path.parts[:1] == ("configs",) and not path.is_absolute():
+            hint = f"；请在项目的根目录（{PROJECT}）执行，或写出完整的路径"
+        else:
+            hint = ""
         raise UserError(f"找不到配置文件 {path}{hint}") from None
     except IsADirectoryError:
         raise UserError(f"{path} 是文件夹，请给出其中的一个 .yml 文件") from None
@@ -561,6 +570,21 @@ def apply_override(tree: dict, override: str) -> None:
         if not isinstance(tree, dict):
             raise UserError(f"-o {override}：{part} 之下没有别的键")
     tree[parts[-1]] = value
+
+
+def as_overrides(tree: dict[str, Any], prefix: str = "") -> list[str]:
+    """``{"train": {"epochs": 3}}`` 与 ``{"train.epochs": 3}`` → ``["train.epochs=3"]``，即 -o 的写法。"""
+    words = []
+    for key, value in tree.items():
+        if isinstance(value, dict):
+            words += as_overrides(value, f"{prefix}{key}.")
+        elif isinstance(value, str | Path):
+            words.append(f"{prefix}{key}={value}")
+        elif isinstance(value, list | tuple):
+            words.append(f"{prefix}{key}=[{', '.join(map(str, value))}]")
+        else:  # 数、真假、空值
+            words.append(f"{prefix}{key}={json.dumps(value, ensure_ascii=False)}")
+    return words
 
 
 def sections_in(annotation: Any) -> list[type[Section]]:
@@ -629,20 +653,42 @@ def parse_config(tree: dict, source: str = "配置") -> Config:
         raise UserError(_describe(error, source)) from error
 
 
-def load_config(path: str | Path, overrides: list[str] | None = None, dry_run: bool = False) -> Config:
+def find_config(path: str | Path) -> Path:
+    """配置文件；``vgg16`` 是 configs/vgg16.yml 的简写，不在项目的根目录也行。"""
+    path = Path(path)
+    if path.suffix or path.exists():
+        return path
+    for folder in (Path("configs"), PROJECT / "configs"):
+        for file in (folder / f"{path}.yml", folder / "full" / f"{path}.yml"):
+            if file.is_file():
+                return file
+    others = [file.stem for file in (PROJECT / "configs").glob("*.yml")]
+    where = suggestion(path.name, others) if others else "请在项目的根目录（有 configs 的那一层）执行"
+    raise UserError(f"找不到名为 {path} 的配置；{where}")
+
+
+def load_config(path: str | Path, overrides: Sequence[str] = (), dry_run: bool = False) -> Config:
     """读配置文件，依次应用 ``overrides``，返回完整的设置。
 
     没有写 ``output_dir`` 时为 ``output/<文件名>``。试运行（``dry_run``）写进
     ``overrides`` 指定的文件夹，没有指定时在原来的文件夹名后加 ``_dry``。
     """
-    path = Path(path)
+    path = find_config(path)
     tree = read_yaml(path)
     tree["output_dir"] = tree.get("output_dir") or f"output/{path.stem}"
     if dry_run:
         tree["output_dir"] = f"{tree['output_dir']}_dry"
-    for override in overrides or []:
-        apply_override(tree, override)
+    for one in overrides:
+        apply_override(tree, one)
     return parse_config(tree, str(path))
+
+
+def override(config: Config, overrides: Sequence[str]) -> Config:
+    """``config`` 改过 ``overrides`` 之后的样子。"""
+    tree = config.model_dump(mode="json")
+    for one in overrides:
+        apply_override(tree, one)
+    return parse_config(tree, "训练时的设置")
 
 
 def dump_config(config: Config) -> str:

@@ -60,6 +60,7 @@ _EXPLANATIONS = {
     "list": "应为列表，得到 {input!r}",
     "model": "应为若干个“键: 值”，得到 {input!r}",
     "dict": "应为若干个“键: 值”，得到 {input!r}",
+    "dataclass": "应为若干个“键: 值”，得到 {input!r}",
     "greater_than": "应大于 {gt:g}，得到 {input}",
     "greater_than_equal": "不应小于 {ge:g}，得到 {input}",
     "less_than": "应小于 {lt:g}，得到 {input}",

@@ -92,25 +92,30 @@ def resolve_options(name: str, options: dict[str, Any]) -> dict[str, Any]:
     YAML 与命令行给出的值可以是字符串（``"false"``、``"0.5"``），类型以构造函数的注解为准。
     不认识的选项、类型不符的值都是 :class:`UserError`。
     """
+    parameters = inspect.signature(constructor(name)).parameters
+    resolved = {key: parameter.default for key, parameter in parameters.items()}
+    resolved |= check_options(name, options)
+    for key, value in resolved.items():
+        if value is inspect.Parameter.empty:
+            raise UserError(f"网络 {name} 的选项 model.{key} 没有给出")
+    return resolved
+
+
+def check_options(name: str, options: dict[str, Any]) -> dict[str, Any]:
+    """按构造函数的签名检查写出的选项，返回转换过类型的；没有写出的不管。"""
     from pydantic import TypeAdapter, ValidationError
 
-    build = constructor(name)
-    parameters = inspect.signature(build, eval_str=True).parameters
-    for key in options:
+    parameters = inspect.signature(constructor(name), eval_str=True).parameters
+    checked = {}
+    for key, value in options.items():
         if key not in parameters:
             raise UserError(f"网络 {name} 没有选项 model.{short(key)}；{suggestion(key, parameters)}")
-
-    resolved = {}
-    for key, parameter in parameters.items():
-        value = options.get(key, parameter.default)
-        if value is parameter.empty:
-            raise UserError(f"网络 {name} 的选项 model.{key} 没有给出")
         try:
-            resolved[key] = TypeAdapter(parameter.annotation).validate_python(value)
+            checked[key] = TypeAdapter(parameters[key].annotation).validate_python(value)
         except ValidationError as error:
             raise UserError(f"model.{key} {explain(error.errors()[0])}") from error
-        check_range(key, resolved[key])
-    return resolved
+        check_range(key, checked[key])
+    return checked
 
 
 def check_range(key: str, value: Any) -> None:
@@ -142,16 +147,16 @@ def build(name: str, **options: Any) -> nn.Layer:
     return model
 
 
-def options_from_config(config, info: dict) -> dict[str, Any]:
+def options_from_config(config, info) -> dict[str, Any]:
     """照 ``config``（ModelConfig）与数据的说明定出网络的完整选项。
 
-    ``info["facts"]`` 里的选项（类别数、图像边长、词表大小……）随数据而定；
-    配置里写了而与数据不符是 :class:`UserError`。``info["unbounded"]`` 是这份数据没有上限的选项与办法，
+    ``info.facts()`` 里的选项（类别数、图像边长、词表大小……）随数据而定；
+    配置里写了而与数据不符是 :class:`UserError`。``info.unbounded()`` 是这份数据没有上限的选项与办法，
     网络要它也是 :class:`UserError`。
     """
-    options, facts = config.options(), info["facts"]
+    options, facts = config.options(), info.facts()
     accepted = inspect.signature(constructor(config.name)).parameters
-    for key, remedy in info.get("unbounded", {}).items():
+    for key, remedy in info.unbounded().items():
         if key in accepted:
             raise UserError(f"网络 {config.name} 要有上限 model.{key}，而{remedy}")
     for key, value in facts.items():
@@ -160,12 +165,12 @@ def options_from_config(config, info: dict) -> dict[str, Any]:
         if key in accepted:
             options[key] = value
     required = [key for key, parameter in accepted.items() if parameter.default is parameter.empty]
-    if next(iter(facts)) not in accepted or not set(required) <= set(options):
-        raise UserError(f"网络 {config.name} 用不了这种数据（{info['kind']}）；请换一个网络，或换一个数据集")
+    if info.input_size not in accepted or not set(required) <= set(options):
+        raise UserError(f"网络 {config.name} 用不了这种数据（{info.kind}）；请换一个网络，或换一个数据集")
     return resolve_options(config.name, options)
 
 
-def build_from_config(config, info: dict) -> tuple[nn.Layer, dict[str, Any]]:
+def build_from_config(config, info) -> tuple[nn.Layer, dict[str, Any]]:
     """照 :func:`options_from_config` 的选项造网络，返回网络与它的完整选项（含 name）。"""
     options = options_from_config(config, info)
     return build(config.name, **options), {"name": config.name, **options}

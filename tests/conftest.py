@@ -149,8 +149,8 @@ def mnist5k():
 @pytest.fixture(scope="session")
 def make_data():
     """``make_data(channels, size)``：合成的一小份数据，40、20、20 张，返回三份 ImageBatches。"""
-    from paddle_notes.data.batches import ImageBatches
-    from paddle_notes.data.images import ImageSet, Preprocess
+    from paddle_notes.data.images import ImageBatches, ImageSet
+    from paddle_notes.data.preprocess import Preprocess
 
     def make(channels: int = 1, size: int = 28, batch_size: int = 8, num_train: int = 40, seed: int = 0):
         generator = np.random.default_rng(0)

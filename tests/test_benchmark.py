@@ -12,6 +12,8 @@ import pytest
 
 from paddle_notes import models
 from paddle_notes.config import ClassificationTask, HingeTask, ImageData, load_config
+from paddle_notes.data.info import ImageInfo
+from paddle_notes.data.preprocess import Preprocess
 from paddle_notes.engine.optim import build_optimizer, clip_gradients
 from paddle_notes.engine.tasks import build_task
 from paddle_notes.errors import UserError
@@ -34,11 +36,12 @@ def image_configs() -> dict:
 CONFIGS = image_configs()
 
 
-def info_of(config) -> dict:
+def info_of(config) -> ImageInfo:
     """造网络要知道的事，不必真的去读数据。"""
     channels, size = (1, 28) if "mnist" in config.data.name else (3, 32)
-    facts = {"in_channels": channels, "image_size": config.data.image_size or size, "num_classes": 10}
-    return {"kind": "image", "facts": facts}
+    size = config.data.image_size or size
+    preprocess = Preprocess(channels, size, (0.5,) * channels, (0.25,) * channels, size)
+    return ImageInfo(class_names=list("0123456789"), preprocess=preprocess)
 
 
 def build_both(config, dtype: str):
@@ -64,7 +67,7 @@ def build_both(config, dtype: str):
     for layer in twin.modules():
         if isinstance(layer, torch.nn.Dropout):
             layer.p = 0.0
-    generator, facts = np.random.default_rng(0), info["facts"]
+    generator, facts = np.random.default_rng(0), info.facts()
     images = generator.standard_normal((4, facts["in_channels"], *[facts["image_size"]] * 2))
     return model.train(), twin.train(), images.astype(dtype), generator.integers(0, 10, 4)
 

@@ -167,9 +167,11 @@ def test_all_experiments_are_valid(tool, load_tool, root):
             load_config(root / base, overrides)
 
 
-def test_lists_and_text_become_overrides(load_tool):
+def test_lists_and_text_become_overrides():
+    from paddle_notes.config import as_overrides
+
     changes = {"model.kernel_sizes": ["3", "3"], "train.epochs": "2"}
-    assert load_tool("experiment").as_overrides(changes) == ["model.kernel_sizes=[3, 3]", "train.epochs=2"]
+    assert as_overrides(changes) == ["model.kernel_sizes=[3, 3]", "train.epochs=2"]
 
 
 @pytest.mark.parametrize(

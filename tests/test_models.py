@@ -11,6 +11,8 @@ import pytest
 
 from paddle_notes import models
 from paddle_notes.analysis.summary import count_parameters
+from paddle_notes.data.info import ImageInfo
+from paddle_notes.data.preprocess import Preprocess
 from paddle_notes.errors import UserError
 from paddle_notes.runtime import seed_everything
 
@@ -154,7 +156,7 @@ def test_options_given_as_text_are_converted():
 
 # ---------------------------------------------------------------- 由数据定的选项
 
-INFO = {"kind": "image", "facts": {"in_channels": 1, "image_size": 28, "num_classes": 10}}
+INFO = ImageInfo(class_names=list("0123456789"), preprocess=Preprocess(1, 28, (0.5,), (0.25,), 28))
 
 
 def config(name: str = "lenet", **options):

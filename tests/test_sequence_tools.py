@@ -5,11 +5,14 @@ from __future__ import annotations
 import json
 
 import numpy as np
+import paddle
 import pytest
 from PIL import Image
 
+from paddle_notes.data.info import LanguageInfo
 from paddle_notes.engine.checkpoint import read_state
 from paddle_notes.engine.folder import read_summary
+from paddle_notes.inference.text import Writer
 
 WORDS = {"好评": "干净 舒服 安静 热情 满意", "差评": "肮脏 吵闹 冷淡 破旧 失望"}
 
@@ -129,7 +132,7 @@ def test_predict_the_wrong_thing(sentiment, language, series, tool, tmp_path):
     def run(folder, *words) -> str:
         return fails(tool("predict", "--weights", folder / "run" / "best", *words))
 
-    assert run(sentiment, "--text", " \ud83d") == "--text 里没有文字"
+    assert run(sentiment, "--text", " \ud83d") == "要判断的文字里没有一个词"
     assert "要写且只写一个" in run(sentiment)
     assert "要写且只写一个" in run(sentiment, "--text", "好", "--image", "a.png")
     assert run(series, "--text", "好").endswith("请用 --image，不是 --text")
@@ -148,8 +151,14 @@ def test_forecast_picture(series, tool, tmp_path):
 def test_forecast_needs_the_data(series, tool, tmp_path):
     for suffix in (".json", ".pdparams"):
         (tmp_path / f"mine{suffix}").write_bytes((series / "run" / f"best{suffix}").read_bytes())
-    result = tool("predict", "--weights", tmp_path / "mine", "--image", tmp_path / "a.png")
-    assert "config.yml；请用 tools/train.py 的输出文件夹里的检查点" in fails(result)
+    words = ("predict", "--weights", tmp_path / "mine", "--image", tmp_path / "a.png")
+    assert tool(*words).code == 0  # 设置在检查点里
+    file = tmp_path / "mine.json"
+    state = json.loads(file.read_text(encoding="utf-8"))
+    del state["config"], state["crc32"][".json"]  # 早先的没有
+    file.write_text(json.dumps(state), encoding="utf-8")
+    assert "没有训练时的设置，旁边也没有 config.yml" in fails(tool(*words))
+    (tmp_path / "a.png").unlink()
     data = series.parent / "a.csv"
     original = data.read_text(encoding="utf-8")
     try:
@@ -210,19 +219,17 @@ def test_generate_stops_at_the_end_of_the_poem(language, tool):
 
 
 @pytest.mark.parametrize(("boundary", "expected"), [(3, [[3, 5, 4]]), (1, [[5, 4]])])
-def test_generation_starts_a_new_document(boundary, expected, load_tool, capsys):
+def test_generation_starts_a_new_document(boundary, expected):
     """先读上一篇的末尾再读开头；字表里没有那个字符（整份文本只有一行）时只读开头。"""
     seen = []
 
-    class Model:
+    class Model(paddle.nn.Layer):
         def generate(self, ids, length, temperature, generator):
             seen.append(ids.tolist())
             return np.array([[4, 3, 5]])
 
-    module = load_tool("generate")
-    args = module.parse_args(["--weights", "x", "--prompt", "二一"])
-    module.write_text(Model(), {"vocabulary": ["", "", "", "", "一", "二"], "boundary": boundary}, args)
-    assert seen == [expected] and capsys.readouterr().out == "二一一\n"
+    info = LanguageInfo(vocabulary=["", "", "", "", "一", "二"], boundary=boundary, carry=True)
+    assert Writer(Model(), {}, info).write("二一") == "一" and seen == [expected]
 
 
 def test_generate_is_reproducible(language, tool):

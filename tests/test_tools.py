@@ -23,8 +23,10 @@ from PIL import Image
 from paddle_notes import cli, models
 from paddle_notes.analysis.summary import count_parameters
 from paddle_notes.config import load_config
+from paddle_notes.data.info import ImageInfo, PairInfo
+from paddle_notes.data.preprocess import Preprocess
 from paddle_notes.engine.checkpoint import load_weights, read_arrays, read_state, save_checkpoint
-from paddle_notes.engine.folder import FILES, VDL, claim_folder, read_summary
+from paddle_notes.engine.folder import FILES, VDL, claim_folder, decide_start, read_summary
 from paddle_notes.errors import UserError
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -94,24 +96,30 @@ DOWNLOADED = {
 }
 
 
-FULL_FACTS = {"pairs": {"src_vocab_size": 100, "tgt_vocab_size": 90}}
+PAIRS = PairInfo(
+    source_vocabulary=[str(i) for i in range(100)],
+    target_vocabulary=[str(i) for i in range(90)],
+    source_tokenizer="word",
+    target_tokenizer="char",
+    max_length=49,
+)
 
 
 @pytest.mark.parametrize("path", FULL_CONFIGS, ids=lambda path: path.stem)
 def test_full_configs_fit_their_data(path):
     """测试不下载数据，所以不能试运行；网络、类别数与图像大小应配得上。"""
     config = load_config(path)
-    if config.data.name in FULL_FACTS:
-        info = {"kind": config.data.name, "facts": FULL_FACTS[config.data.name]}
-        model, options = models.build_from_config(config.model, info)
-        assert options.items() >= info["facts"].items() and count_parameters(model) > 10_000
+    if config.data.name == "pairs":
+        model, options = models.build_from_config(config.model, PAIRS)
+        assert options.items() >= PAIRS.facts().items() and count_parameters(model) > 10_000
         return
     num_classes, size = DOWNLOADED[config.data.name]
     channels = 1 if "mnist" in config.data.name else 3
     size = config.data.image_size or size
-    facts = {"in_channels": channels, "image_size": size, "num_classes": num_classes}
+    preprocess = Preprocess(channels, size, (0.5,) * channels, (0.25,) * channels, size)
+    info = ImageInfo(class_names=[str(k) for k in range(num_classes)], preprocess=preprocess)
     with paddle.LazyGuard():  # 只定形状，不花时间初始化
-        model, _ = models.build_from_config(config.model, {"kind": "image", "facts": facts})
+        model, _ = models.build_from_config(config.model, info)
     assert count_parameters(model) > 50_000
 
 
@@ -699,17 +707,17 @@ def test_weights_of_another_form_are_refused(tool, output):
     assert f"与训练 {output / 'best'} 时的不同：model.form modern → original。" in fails(result)
 
 
-def test_resume_falls_back_to_best(copy, tool, load_tool, tmp_path):
-    find = load_tool("train").find_checkpoint
-    assert find("auto", tmp_path) is None
-    assert find("auto", copy) == copy / "last"
+def test_resume_falls_back_to_best(copy, tool, tmp_path):
+    assert decide_start(tmp_path, "auto") == (None, True)
+    assert decide_start(copy, "auto") == (copy / "last", True)
+    assert decide_start(tmp_path, copy / "last.json") == (copy / "last", False)
     (copy / "last.pdopt").write_bytes(b"half")
     result = tool("train", "-c", LENET, "--resume", "-o", *FAST[1:], *MORE, f"output_dir={copy}")
     assert result.code == 0 and f"检查点 {copy / 'last'} 不完整或已损坏，改用 {copy / 'best'}" in result.err
     for name in ("last", "best"):
         (copy / f"{name}.pdparams").write_bytes(b"half")
     with pytest.raises(UserError, match="也没有别的可用"):
-        find("auto", copy)
+        decide_start(copy, "auto")
 
 
 def test_expect_names_a_metric_of_the_task(tool, output):

@@ -39,7 +39,7 @@ def main(argv: list[str] | None = None) -> int:
 
     parts = build_data(config.data, config.seed)
     info = parts.train.info()
-    if info["kind"] != "image" or config.task.name not in ("classification", "hinge"):
+    if info.kind != "image" or config.task.name not in ("classification", "hinge"):
         raise UserError(f"{args.config} 不是图像分类的配置，这些检查只用于图像分类")
     runtime.seed_everything(config.seed)
     model, options = models.build_from_config(config.model, info)
@@ -49,11 +49,11 @@ def main(argv: list[str] | None = None) -> int:
         and config.expect.metric == "accuracy"
         and config.expect.at_least is not None
     ):
-        checks.append(check_expectation(config.expect.at_least, info["facts"]["num_classes"]))
+        checks.append(check_expectation(config.expect.at_least, info.num_classes))
     if args.weights is not None:
         load_weights(model, args.weights)
         check_model(args.weights, options)
-        checks.append(check_numbering(*predict_classes(model, parts.valid), info["class_names"]))
+        checks.append(check_numbering(*predict_classes(model, parts.valid), info.class_names))
     if args.json:
         print(json.dumps([vars(check) for check in checks], ensure_ascii=False))
     else:

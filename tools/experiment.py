@@ -71,20 +71,14 @@ def load_experiment(name: str):
 
 def plan_runs(experiment, extra: list[str]) -> dict[str, tuple[str, list[str]]]:
     """各次运行：名字 -> (基础配置, -o 的各项)，不含种子。"""
+    from paddle_notes.config import as_overrides
+
     plans = {}
     for name, changes in experiment.runs.items():
         changes = {**experiment.override, **changes}
         base = changes.pop("base", experiment.base)
         plans[name] = base, [*as_overrides(changes), *extra]
     return plans
-
-
-def as_overrides(changes: dict[str, str | list]) -> list[str]:
-    """``{"train.epochs": "3"}`` → ``["train.epochs=3"]``，即 -o 的写法。"""
-    return [
-        f"{key}={'[' + ', '.join(map(str, value)) + ']' if isinstance(value, list) else value}"
-        for key, value in changes.items()
-    ]
 
 
 def check_settings(asked: dict, folder: Path) -> None:

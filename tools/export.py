@@ -25,18 +25,11 @@ def parse_args(argv: list[str] | None):
 
 def main(argv: list[str] | None = None) -> int:
     args = parse_args(argv)
-    from paddle_notes import models, runtime
+    from paddle_notes.inference import load
 
-    runtime.prepare("cpu")
-
-    from paddle_notes.engine.checkpoint import load_weights, read_description
-    from paddle_notes.engine.export import export
-
-    options, info = read_description(args.weights)
-    model = models.build(**options)
-    load_weights(model, args.weights)
-    folder = args.out or Path(args.weights).parent / "export"
-    for name, difference in export(model, options, info, folder, args.onnx).items():
+    trained = load(args.weights, device="cpu")
+    folder = args.out or trained.weights.parent / "export"
+    for name, difference in trained.export(folder, args.onnx).items():
         print(f"{folder / name}：与网络的输出相差 {difference:.1g} 倍")
     print(f"输入与预处理：{folder / 'inference.yml'}")
     print(f"看网络：pip install netron，然后 netron {cli.quote(str(folder / 'inference.json'))}")

@@ -3,7 +3,7 @@
     python tools/generate.py --weights output/char_lstm/best --prompt 春 --temperature 0.8 --length 100
     python tools/generate.py --weights output/dcgan/best --count 64 --out grid.png
 
-字表与网络取自检查点旁边的说明，不需要配置文件。同样的种子写出同样的文字、画出同样的图像。
+字表与网络取自检查点，不需要配置文件。同样的种子写出同样的文字、画出同样的图像。
 诗写到结束符为止。
 """
 
@@ -25,7 +25,7 @@ def parse_args(argv: list[str] | None):
     parser.add_argument("--count", type=int, default=64, metavar="N", help="生成网络：画几个样本，默认 64")
     parser.add_argument("--out", type=Path, metavar="PNG", help="生成网络：图像写到这里")
     parser.add_argument("--seed", type=int, default=0, metavar="N", help="随机种子，默认 0")
-    parser.add_argument("--device", default="auto", metavar="DEVICE", help="auto、cpu、gpu 或 gpu:N")
+    cli.add_device_argument(parser)
     return parser.parse_args(argv)
 
 
@@ -44,62 +44,29 @@ def check(args) -> None:
         raise UserError(f"--seed 应在 0 与 2³¹ − 1 之间，得到 {args.seed}")
 
 
-def write_text(model, info: dict, args) -> None:
-    """接着 ``--prompt`` 往下写，打印开头与写出的文字。"""
-    import numpy as np
-
-    from paddle_notes.data.vocabulary import UNKNOWN, Vocabulary, clean
-    from paddle_notes.errors import UserError
-
-    prompt = clean(args.prompt or "")
-    if not prompt:
-        raise UserError("语言模型要有开头，例如 --prompt 春")
-    vocabulary = Vocabulary(info["vocabulary"])
-    ids = vocabulary.encode(prompt)
-    unknown = dict.fromkeys(character for character, index in zip(prompt, ids) if index == UNKNOWN)
-    if unknown:
-        raise UserError(f"字表里没有“{'”“'.join(unknown)}”：训练的文字里没有它，或太少见；请换一个开头")
-    generator = np.random.default_rng(args.seed)
-    if info["boundary"] != UNKNOWN:  # 先读上一篇的末尾，网络由此知道这是一篇的开头
-        ids = [info["boundary"], *ids]
-    written = model.generate(np.array([ids], "int64"), args.length, args.temperature, generator)[0]
-    print(prompt + "".join(vocabulary.decode(written)))
-
-
-def draw_samples(model, args) -> None:
-    """画生成网络的样本。"""
-    from PIL import Image
-
-    from paddle_notes.engine.adversarial import generate_images, make_grid
-    from paddle_notes.errors import UserError
-
-    if args.out is None:
-        raise UserError("生成网络要用 --out grid.png 说明图像写到哪里")
-    args.out.parent.mkdir(parents=True, exist_ok=True)
-    Image.fromarray(make_grid(generate_images(model, args.count, args.seed))).save(args.out, format="PNG")
-    print(args.out)
-
-
 def main(argv: list[str] | None = None) -> int:
     args = parse_args(argv)
     check(args)
-    from paddle_notes import models, runtime
     from paddle_notes.errors import UserError
+    from paddle_notes.inference import load
 
-    runtime.prepare(args.device)
+    trained = load(args.weights, device=args.device)
+    kind = type(trained).__name__
+    if kind == "Writer":
+        from paddle_notes.data.vocabulary import clean
 
-    from paddle_notes.engine.checkpoint import load_weights, read_description
+        prompt = clean(args.prompt or "")
+        print(prompt + trained.write(prompt, args.length, args.temperature, args.seed))
+    elif kind == "Sampler":
+        if args.out is None:
+            raise UserError("生成网络要用 --out grid.png 说明图像写到哪里")
+        from PIL import Image
 
-    options, info = read_description(args.weights)
-    model = models.build(**options)
-    if info["kind"] not in ("language", "image") or not hasattr(model, "generate"):
-        raise UserError(f"{args.weights} 的网络 {options['name']} 不能生成；需要语言模型或生成网络")
-    load_weights(model, args.weights)
-    model.eval()
-    if info["kind"] == "language":
-        write_text(model, info, args)
+        args.out.parent.mkdir(parents=True, exist_ok=True)
+        Image.fromarray(trained.grid(args.count, args.seed)).save(args.out, format="PNG")
+        print(args.out)
     else:
-        draw_samples(model, args)
+        raise UserError(f"{args.weights} 的网络 {trained.options['name']} 不能生成；需要语言模型或生成网络")
     return 0
 
 

@@ -3,21 +3,20 @@
     python tools/train.py -c configs/vgg16.yml
     python tools/train.py -c configs/lenet.yml -o train.epochs=3 optimizer.lr=0.05
     python tools/train.py -c configs/lenet.yml --resume
+    python tools/train.py --list
 
 结果在 output/<配置文件名>/ 里：检查点、日志、曲线。
 """
 
 from __future__ import annotations
 
-import sys
-from pathlib import Path
-
 from paddle_notes import cli
 
 
 def parse_args(argv: list[str] | None):
     parser = cli.Parser(prog="train.py", description=__doc__)
-    cli.add_config_arguments(parser)
+    cli.add_config_arguments(parser, required=False, help="配置文件，或 configs/ 里一份的名字")
+    parser.add_argument("--list", action="store_true", help="列出各份配置；不写 -c 时也是")
     parser.add_argument(
         "--resume",
         nargs="?",
@@ -29,71 +28,26 @@ def parse_args(argv: list[str] | None):
     return parser.parse_args(argv)
 
 
-def find_checkpoint(resume: str | None, folder: Path) -> Path | None:
-    """``--resume`` 指的检查点；auto 依次找 last 与 best，坏了的跳过并说明，都没有时为 None。"""
-    if resume != "auto":
-        return resume and Path(resume)
-    from paddle_notes.engine.checkpoint import newest_whole
-    from paddle_notes.errors import UserError
+def show_configs() -> None:
+    """列出 configs/ 里的各份配置：名字、大约几分钟、第一行的说明。"""
+    from paddle_notes.config import PROJECT, load_config
 
-    found, broken = newest_whole(folder)
-    if broken and found is None:
-        raise UserError(f"检查点 {broken[0]} 不完整或已损坏，也没有别的可用；请加 -o overwrite=true 重新训练")
-    for path in broken:
-        print(f"检查点 {path} 不完整或已损坏，改用 {found}", file=sys.stderr)
-    return found
+    for file in sorted((PROJECT / "configs").glob("*.yml")):
+        expect = load_config(file).expect
+        minutes = f"{expect.minutes:g} 分钟" if expect else ""
+        title = file.read_text(encoding="utf-8").splitlines()[0].lstrip("# ")
+        print(f"{file.stem:<22}{minutes:>8}  {title}")
+    print("\n训练其中一份：python tools/train.py -c <名字>；论文大小的在 configs/full 里，需要 GPU")
 
 
 def main(argv: list[str] | None = None) -> int:
     args = parse_args(argv)
-    from paddle_notes import models, runtime
-    from paddle_notes.config import ModelConfig, load_config
-    from paddle_notes.data import build_data
-    from paddle_notes.engine.folder import claim_folder, holds
+    if args.list or args.config is None:
+        show_configs()
+        return 0
+    from paddle_notes import runs
 
-    overrides = cli.overrides(args)
-    config = load_config(args.config, overrides, args.dry_run)
-    folder = Path(config.output_dir)
-    resume = find_checkpoint(args.resume, folder)
-    again = ["-c", args.config, *(word for override in overrides for word in ("-o", override))]
-    continues = args.resume == "auto" or (resume is not None and holds(folder, resume))
-    flags = " --dry_run" if args.dry_run else ""
-    if resume is not None and not continues:
-        flags += f" --resume {cli.quote(args.resume)}"
-    claim_folder(folder, config.overwrite, continues, cli.command(__file__, *again), flags)
-    environment = runtime.prepare(config.runtime.device, config.runtime.threads)
-
-    from paddle_notes.engine.logs import log_to_console
-    from paddle_notes.engine.tasks import build_task
-    from paddle_notes.engine.trainer import Trainer
-
-    log_to_console()
-    data = build_data(config.data, config.seed)
-    runtime.seed_everything(config.seed)
-    info = data.train.info()
-    model, options = models.build_from_config(config.model, info)
-    config.model = ModelConfig(**options)
-    if config.train.vectors is not None and resume is None:
-        from paddle_notes.data.vectors import look_up
-
-        table, found = look_up(info.get("vocabulary", []), config.train.vectors)
-        models.start_embedding(model, table, found)
-        print(f"词嵌入的 {len(found):,} 行里有 {found.sum():,} 行由 {config.train.vectors} 的词向量开始")
-    baselines = {} if args.dry_run else data.baselines()
-    fingerprint = data.fingerprint()
-    if args.dry_run:
-        config.train.epochs = 1
-        data = data.first(2)
-    trainer = Trainer(
-        model,
-        build_task(config.task, info),
-        config,
-        info={"model": options, "data": info, "fingerprint": fingerprint},
-        baselines=baselines,
-        dry_run=args.dry_run,
-        environment=environment,
-    )
-    trainer.fit(*data, resume)
+    runs.train(args.config, cli.overrides(args), args.resume, args.dry_run)
     return 0
 
 

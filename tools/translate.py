@@ -1,4 +1,4 @@
-"""翻译：用训练好的 Transformer 由一句写出另一句。词表与切分取自检查点旁边的说明，不需要配置文件。
+"""翻译：用训练好的 Transformer 由一句写出另一句。词表与切分取自检查点，不需要配置文件。
 
     python tools/translate.py --weights output/transformer_dates/best --text "二〇二四年六月六日"
     python tools/translate.py --weights output/transformer_en_zh/best --text "How are you?" --beam 1
@@ -12,12 +12,9 @@
 from __future__ import annotations
 
 import json
-import sys
 from pathlib import Path
 
 from paddle_notes import cli
-
-BATCH_SIZE = 64
 
 
 def parse_args(argv: list[str] | None):
@@ -45,119 +42,15 @@ def parse_args(argv: list[str] | None):
     )
     parser.add_argument("--json", action="store_true", help="以 JSON 输出")
     cli.add_override_argument(parser, "data.path=cmn.txt")
-    parser.add_argument("--device", default="auto", metavar="DEVICE", help="auto、cpu、gpu 或 gpu:N")
+    cli.add_device_argument(parser)
     return parser.parse_args(argv)
 
 
-class Translator:
-    """检查点里的网络与它的两份词表。"""
-
-    def __init__(self, weights: str, args):
-        from paddle_notes import models
-        from paddle_notes.data.vocabulary import Vocabulary
-        from paddle_notes.engine.checkpoint import load_weights, read_description
-        from paddle_notes.errors import UserError
-
-        options, info = read_description(weights)
-        if info["kind"] != "pairs":
-            raise UserError(f"{weights} 不是翻译的检查点；请先训练，如 configs/transformer_dates.yml")
-        self.info, self.args = info, args
-        self.model = models.build(**options)
-        load_weights(self.model, weights)
-        self.model.eval()
-        self.sources = Vocabulary(self.info["source_vocabulary"])
-        self.targets = Vocabulary(self.info["target_vocabulary"])
-
-    def encode(self, texts: list[str]):
-        """各句 → (N, S) int64；没有一个词元的句子是错误。"""
-        from paddle_notes.data.vocabulary import pad, tokenize
-        from paddle_notes.errors import UserError
-
-        tokens = [tokenize(text, self.info["source_tokenizer"]) for text in texts]
-        if not all(tokens):
-            raise UserError("有一句里没有文字；请检查 --text")
-        return pad([self.sources.encode(row) for row in tokens])[0]
-
-    def write(self, ids) -> str:
-        """目标句的编号 → 文字。"""
-        return self.join(self.targets.decode(ids))
-
-    def join(self, tokens: list[str]) -> str:
-        """目标句的词元接成一句。"""
-        return ("" if self.info["target_tokenizer"] == "char" else " ").join(tokens)
-
-    def translate(self, texts: list[str]) -> list[str]:
-        """各句的译文。"""
-        import numpy as np
-        import paddle
-
-        from paddle_notes.data.vocabulary import BEGIN, END
-
-        args, limits = self.args, (self.info["max_length"], BEGIN, END)
-        generator, answers = np.random.default_rng(args.seed), []
-        order = sorted(range(len(texts)), key=lambda index: len(texts[index]))  # 长短相近的放在一批
-        for first in range(0, len(texts), BATCH_SIZE):
-            index = order[first : first + BATCH_SIZE]
-            sources = paddle.to_tensor(self.encode([texts[i] for i in index]))
-            if args.temperature is not None:
-                ids = self.model.sample(sources, *limits, args.temperature, generator)
-            elif args.beam == 1:
-                ids = self.model.decode(sources, *limits)
-            else:
-                ids = self.model.beam_search(sources, *limits, beam_size=args.beam)
-            answers += zip(index, map(self.write, ids.tolist()))
-        return [answer for _, answer in sorted(answers)]
-
-    def attention(self, text: str, answer: str):
-        """一句的各种注意力：名字 -> (每层 (h, Tq, Tk) 的权重, 行的文字, 列的文字)。"""
-        import paddle
-
-        from paddle_notes.data.vocabulary import BEGIN, END, SPECIAL, tokenize
-
-        source = tokenize(text, self.info["source_tokenizer"])
-        target = tokenize(answer, self.info["target_tokenizer"])
-        ids = [BEGIN, *self.targets.encode(target)]
-        with paddle.no_grad(), self.model.recording() as found:
-            self.model(paddle.to_tensor(self.encode([text])), paddle.to_tensor([ids]))
-        written = [*target, SPECIAL[END]]  # 每一行写出的词
-        read = [SPECIAL[BEGIN], *target]  # 自注意力看的是已读入的词
-        axes = {"encoder": (source, source), "decoder": (written, read), "cross": (written, source)}
-        return {
-            kind: ([weights[0].numpy() for weights in layers], *axes[kind]) for kind, layers in found.items()
-        }
-
-
-def evaluate(translator: Translator, args) -> dict:
-    """在训练这个检查点的那份数据的测试（或验证）部分评估，并与最近邻检索对照。"""
-    from paddle_notes.config import load_config
-    from paddle_notes.data import build_data
-    from paddle_notes.data.pairs import translation_scores
-    from paddle_notes.engine.matching import check_use
-
-    config = load_config(Path(args.weights).parent / "config.yml", args.override)
-    parts = build_data(config.data, config.seed)
-    part = getattr(parts, args.split)
-    note = check_use(args.weights, config, part.info(), {args.split: part.fingerprint()})
-    if note:
-        print(note, file=sys.stderr)
-    sources, references = part.dataset.texts()
-    answers = translator.translate(sources)
-    if args.temperature is not None:
-        decoding = f"采样，温度 {args.temperature:g}"
-    else:
-        decoding = "贪心" if args.beam == 1 else f"束搜索，宽 {args.beam}"
-    scores = {"网络": translation_scores(answers, references)}
-    for name, found in parts.train.baselines({args.split: part}).items():
-        scores[name] = found[args.split]
-    return {"split": args.split, "samples": len(sources), "decoding": decoding, "scores": scores}
-
-
-def draw(translator: Translator, args, text: str, answer: str) -> None:
+def draw(maps: dict, args) -> None:
     """画第一句的注意力。"""
     from paddle_notes.ch10_transformer.attention_maps import as_picture, draw_heads
     from paddle_notes.fonts import chinese_font
 
-    maps = translator.attention(text, answer)
     if chinese_font() is None:
         print("没有找到中文字体，图上的汉字会缺（Linux 可安装 fonts-noto-cjk 或 fonts-wqy-microhei）")
     if args.attention is not None:
@@ -168,15 +61,30 @@ def draw(translator: Translator, args, text: str, answer: str) -> None:
         from visualdl import LogWriter
 
         with LogWriter(str(args.vdl)) as writer:
-            for kind, (layers, rows, columns) in maps.items():
-                writer.add_image(f"attention/{kind}", as_picture(draw_heads(layers, rows, columns)), 0)
+            for kind, found in maps.items():
+                writer.add_image(f"attention/{kind}", as_picture(draw_heads(*found)), 0)
         print(f"看图：visualdl --logdir {cli.quote(str(args.vdl))} --language zh")
+
+
+def report(scores: dict, count: int, args) -> dict:
+    """打印译文的分数，返回要写进 translation.json 的内容。"""
+    if args.temperature is not None:
+        decoding = f"采样，温度 {args.temperature:g}"
+    else:
+        decoding = "贪心" if args.beam == 1 else f"束搜索，宽 {args.beam}"
+    result = {"split": args.split, "samples": count, "decoding": decoding, "scores": scores}
+    if args.json:
+        print(json.dumps(result, ensure_ascii=False))
+    else:
+        part = {"valid": "验证", "test": "测试"}[args.split]
+        print(f"{part}部分 {count} 个不同的源句，{decoding}")
+        for name, metrics in scores.items():
+            print(f"{name}：" + " ".join(f"{metric} {value:.4f}" for metric, value in metrics.items()))
+    return result
 
 
 def main(argv: list[str] | None = None) -> int:
     args = parse_args(argv)
-    from paddle_notes import runtime
-    from paddle_notes.engine.checkpoint import write_json
     from paddle_notes.errors import UserError
 
     if args.beam < 1:
@@ -189,24 +97,24 @@ def main(argv: list[str] | None = None) -> int:
         raise UserError("--attention 与 --vdl 画的是 --text 的第一句，不能与 --evaluate 合用")
     if args.override and not args.evaluate:
         raise UserError("-o 只用来改 --evaluate 的数据；翻译 --text 不需要数据，请去掉它")
-    runtime.prepare(args.device)
-    translator = Translator(args.weights, args)
+    from paddle_notes.inference import load
+
+    trained = load(args.weights, overrides=args.override, device=args.device)
+    if type(trained).__name__ != "Translator":
+        raise UserError(f"{args.weights} 不是翻译的检查点；请先训练，如 configs/transformer_dates.yml")
+    decoding = {"beam": args.beam, "temperature": args.temperature, "seed": args.seed}
     if args.evaluate:
-        result = evaluate(translator, args)
-        if args.json:
-            print(json.dumps(result, ensure_ascii=False))
-        else:
-            part = {"valid": "验证", "test": "测试"}[args.split]
-            print(f"{part}部分 {result['samples']} 个不同的源句，{result['decoding']}")
-            for name, metrics in result["scores"].items():
-                print(f"{name}：" + " ".join(f"{metric} {value:.4f}" for metric, value in metrics.items()))
-        write_json(Path(args.weights).parent / "translation.json", result)
+        from paddle_notes.engine.checkpoint import write_json
+
+        scores = trained.score(args.split, **decoding)
+        result = report(scores, getattr(trained.parts, args.split).num_samples, args)
+        write_json(trained.weights.parent / "translation.json", result)
         return 0
-    answers = translator.translate(args.text)
+    answers = trained.translate(args.text, **decoding)
     for text, answer in zip(args.text, answers):
         print(json.dumps({"text": text, "answer": answer}, ensure_ascii=False) if args.json else answer)
     if args.attention is not None or args.vdl is not None:
-        draw(translator, args, args.text[0], answers[0])
+        draw(trained.attention(args.text[0], answers[0]), args)
     return 0
 
 

@@ -26,8 +26,6 @@ from paddle_notes import cli
 from paddle_notes.errors import UserError
 
 VECTORS = Path("output/word2vec_numpy/vectors.txt")
-# 检查点里的词向量：数据的种类 -> （参数的名字，词表开头有几个不是词的）
-TABLES = {"word_pairs": ("input_vectors.weight", 0), "word_windows": ("embedding.weight", 4)}
 
 
 def positive(kind: type):
@@ -187,15 +185,15 @@ def train(args: argparse.Namespace) -> None:
 def load_vectors(path: Path):
     """词向量：train.py 留下的检查点，或文本文件。"""
     from paddle_notes.ch08_word_vectors.vectors import WordVectors
-    from paddle_notes.engine.checkpoint import read_arrays, read_description, split_suffix
+    from paddle_notes.engine.checkpoint import has_state
+    from paddle_notes.inference import load
 
-    checkpoint = split_suffix(path)
-    if checkpoint.with_name(f"{checkpoint.name}.json").is_file():
-        _, data = read_description(checkpoint)
-        if data["kind"] not in TABLES:
-            raise UserError(f"{path} 的数据是 {data['kind']}，不是词向量或神经语言模型的检查点")
-        name, first = TABLES[data["kind"]]
-        return WordVectors(tuple(data["vocabulary"][first:]), read_arrays(checkpoint)[name][first:])
+    if has_state(path):
+        trained = load(path, device="cpu")
+        if type(trained).__name__ not in ("WordVectors", "NextWord"):
+            raise UserError(f"{path} 的数据是 {trained.info.kind}，不是词向量或神经语言模型的检查点")
+        words, table = trained.vectors()
+        return WordVectors(tuple(words), table)
     if path.is_file():
         return WordVectors.load(path)
     raise UserError(

@@ -6,7 +6,10 @@ import contextlib
 import json
 import math
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 LARGEST = 1e100  # 再大的数画不出来
 
@@ -32,14 +35,13 @@ def is_record(record: Any) -> bool:
     )
 
 
-def draw_curves(metrics_file: Path, picture: Path, metric: str) -> None:
-    """画损失与指标两张图：细线是训练，圆点是每轮的验证。
+def plot_curves(records: list[dict], metric: str) -> Figure:
+    """损失与指标两张图：细线是训练，圆点是每轮的验证。
 
     图中用英文，任何机器上都不会因为没有中文字体而显示成方框。
     """
     from matplotlib.figure import Figure  # 不经 pyplot：不挑后端，也不留全局状态
 
-    records = read_metrics(metrics_file)
     figure = Figure(figsize=(9, 3.5), layout="constrained")
     for axes, name in zip(figure.subplots(1, 2), ("loss", metric)):
         for split, style in (("train", "-"), ("eval", "o-")):
@@ -51,4 +53,9 @@ def draw_curves(metrics_file: Path, picture: Path, metric: str) -> None:
         axes.grid(alpha=0.3)
         if axes.lines:
             axes.legend()
-    figure.savefig(picture, dpi=120)
+    return figure
+
+
+def draw_curves(metrics_file: Path, picture: Path, metric: str) -> None:
+    """把 :func:`plot_curves` 画成图片。"""
+    plot_curves(read_metrics(metrics_file), metric).savefig(picture, dpi=120)

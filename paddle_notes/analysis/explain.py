@@ -91,7 +91,7 @@ class Explanation(NamedTuple):
 def explain(model: nn.Layer, images: np.ndarray, preprocess, levels: int) -> Explanation:
     """``images`` (N, C, H, W) uint8 的三种图；对抗样本的每个像素改 ``levels`` 级灰度。
 
-    ``preprocess`` 有 ``normalize`` 与 ``std``，即 :class:`paddle_notes.data.images.Preprocess`。
+    ``preprocess`` 有 ``normalize`` 与 ``std``，即 :class:`paddle_notes.data.preprocess.Preprocess`。
     """
     model.eval()
 
@@ -114,6 +114,24 @@ def explain(model: nn.Layer, images: np.ndarray, preprocess, levels: int) -> Exp
         adversarial,
         *judge(adversarial)[1:],
     )
+
+
+def fooled(model: nn.Layer, data, preprocess, levels: int) -> tuple[float, float]:
+    """一份数据的全部图像上，原图与对抗样本的准确率。"""
+    mean, std = (
+        np.array(values, "float32").reshape(-1, 1, 1) for values in (preprocess.mean, preprocess.std)
+    )
+    low, high, epsilon = (
+        paddle.to_tensor(one) for one in (-mean / std, (1 - mean) / std, levels / 255 / std)
+    )
+    right = [0, 0]
+    for arrays in data.epoch():
+        images, labels = map(paddle.to_tensor, arrays)
+        moved = fast_gradient_sign(model, images, labels, epsilon)
+        for i, x in enumerate((images, paddle.minimum(paddle.maximum(moved, low), high))):
+            with paddle.no_grad():
+                right[i] += int((model(x).argmax(-1) == labels).sum())
+    return right[0] / data.num_samples, right[1] / data.num_samples
 
 
 def draw(found: Explanation, class_names: list[str], picture: Path) -> None:

@@ -6,8 +6,7 @@
 
 - ``len(data)``：一轮有几批；``data.num_samples``：有几个样本；
 - ``data.epoch(e, start)``：第 e 轮从第 start 批起的各批，每批是几个 NumPy 数组；
-- ``data.info()``：造网络、造任务与预测所需的事，可写成 JSON。其中 ``kind`` 是数据的种类，
-  ``facts`` 是由数据决定的网络选项，第一项说明输入（如 in_channels、vocab_size），网络必须接受它；
+- ``data.info()``：造网络、造任务与预测所需的事，见 :mod:`paddle_notes.data.info`；
 - ``data.fingerprint()``：样本数与一些样本的散列，存进检查点，用来认出数据换过；
 - ``data.baselines(others)``：不训练网络就能得到的对照。由训练部分的数据调用，``others`` 是要评判的
   各份（valid、test），返回 名字 -> {份: {指标: 值}}；多数数据没有。

@@ -11,8 +11,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from paddle_notes.data.batches import Batches
-from paddle_notes.data.images import resize, split_three
+from paddle_notes.data.info import CaptionInfo
 from paddle_notes.data.mnist5k import read_mnist5k
+from paddle_notes.data.preprocess import resize
+from paddle_notes.data.splits import split_three
 from paddle_notes.data.vocabulary import BEGIN, END, SPECIAL, Vocabulary, pad
 
 SIDE, DIGIT = 48, 16  # 画布与数字的边长（像素）
@@ -65,15 +67,14 @@ class CaptionSet:
         images = (self.images[index].astype("float32") / 255 - self.mean) / self.std
         return images, self.sentences[index]
 
-    def info(self) -> dict:
-        return {
-            "kind": "caption",
-            "facts": {"vocab_size": len(self.vocabulary), "in_channels": 1, "image_size": SIDE},
-            "vocabulary": self.vocabulary.tokens,
-            "max_length": MAX_LENGTH,
-            "mean": self.mean,
-            "std": self.std,
-        }
+    def info(self) -> CaptionInfo:
+        return CaptionInfo(
+            vocabulary=self.vocabulary.tokens,
+            image_size=SIDE,
+            max_length=MAX_LENGTH,
+            mean=self.mean,
+            std=self.std,
+        )
 
     def batches(self, config, training: bool = False, seed: int = 0) -> Batches:
         return Batches(self, config.batch_size, training, seed)

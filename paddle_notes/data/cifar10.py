@@ -14,7 +14,8 @@ import numpy as np
 from paddle_notes import safe_pickle
 from paddle_notes.data.download import downloaded
 from paddle_notes.data.files import read_tar
-from paddle_notes.data.images import ImageSet, make_preprocess, resize, split_valid
+from paddle_notes.data.images import ImageSet, make_preprocess, split_valid
+from paddle_notes.data.preprocess import resize
 from paddle_notes.errors import UserError
 
 CLASSES = ("飞机", "汽车", "鸟", "猫", "鹿", "狗", "蛙", "马", "船", "卡车")

@@ -13,8 +13,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from paddle_notes.data.images import ImageSet, make_preprocess, resize, split_three
+from paddle_notes.data.images import ImageSet, make_preprocess
 from paddle_notes.data.mnist5k import read_mnist5k
+from paddle_notes.data.preprocess import resize
+from paddle_notes.data.splits import split_three
 
 SIDE, DIGIT = 32, 28  # 画布与数字的边长（像素）
 NUM_VALID, NUM_TEST = 2000, 4000

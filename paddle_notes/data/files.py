@@ -74,3 +74,15 @@ def read_tar(
         raise UserError(f"{path} 是文件夹；data.path 应是 tar 压缩包") from None
     except (tarfile.TarError, EOFError, OSError, zlib.error, ValueError, OverflowError) as error:
         raise UserError(f"{path} 不是完整的 tar 压缩包，或太大，请重新下载：{error}") from error
+
+
+def list_files(path: Path) -> list[Path]:
+    """一个文件，或文件夹里（不含隐藏文件）的全部文件，按名字排序。"""
+    if path.is_file():
+        return [path]
+    if not path.is_dir():
+        raise UserError(f"找不到 {path}；--input 应是图像文件或文件夹")
+    files = sorted(file for file in path.rglob("*") if file.is_file() and not file.name.startswith("."))
+    if not files:
+        raise UserError(f"文件夹 {path} 里没有文件")
+    return files

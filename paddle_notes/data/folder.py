@@ -14,7 +14,8 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from paddle_notes.data.images import ImageSet, make_preprocess, open_files, split_indices, split_three
+from paddle_notes.data.images import ImageSet, make_preprocess, open_files
+from paddle_notes.data.splits import split_indices, split_three
 from paddle_notes.errors import UserError
 
 PART_NAMES = {"train": ("train",), "valid": ("valid", "val"), "test": ("test",)}

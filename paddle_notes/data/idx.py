@@ -16,7 +16,8 @@ import numpy as np
 
 from paddle_notes.data.download import downloaded
 from paddle_notes.data.files import is_zipped, refuse_special
-from paddle_notes.data.images import ImageSet, make_preprocess, resize, split_valid
+from paddle_notes.data.images import ImageSet, make_preprocess, split_valid
+from paddle_notes.data.preprocess import resize
 from paddle_notes.errors import UserError
 
 # 全部 60,000 张训练图像的像素均值与标准差

@@ -1,108 +1,32 @@
-"""图像：读文件、缩放、归一化。训练与预测用同一份代码，所以看到的是同样的数。"""
+"""图像的数据集：一叠图像与标签，怎样切成批。"""
 
 from __future__ import annotations
 
-import logging
-import warnings
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
-from typing import IO
 
 import numpy as np
-from PIL import Image, ImageOps
 
-from paddle_notes.data.augment import center_crop
-from paddle_notes.data.batches import ImageBatches
-from paddle_notes.data.files import refuse_special
+from paddle_notes.data.augment import (
+    center_crop,
+    color_components,
+    crop_images,
+    flip_images,
+    jitter_colors,
+    light_colors,
+    shift_images,
+)
+from paddle_notes.data.batches import Arrays, Batches
+from paddle_notes.data.info import ImageInfo
+from paddle_notes.data.preprocess import Preprocess
+from paddle_notes.data.splits import split_indices
 from paddle_notes.errors import UserError
 
 # 不超过这么多字节的图像文件夹一次读进内存，更大的在用到时再读
 MEMORY_LIMIT = 2 << 30
-MAX_PIXELS = 1 << 26  # 一张图像至多多少像素：解开之后每像素 4 字节，转换时有三四份
-# 太大的、坏的图像由 Preprocess.load 说明，不要 Pillow 的英文
-warnings.filterwarnings("ignore", module="PIL")
-logging.getLogger("PIL").setLevel(logging.CRITICAL)
-VALID_FRACTION, TEST_FRACTION = 0.1, 0.2  # 由本项目划分的数据：验证与测试各占多少
-
-
-def fit(image: Image.Image, size: int) -> np.ndarray:
-    """把一张图像变成 (size, size, C) uint8：取正中的正方形，再双线性缩放。"""
-    if image.size != (size, size):
-        image = ImageOps.fit(image, (size, size), Image.Resampling.BILINEAR)
-    return np.asarray(image).reshape(size, size, -1)
-
-
-def resize(images: np.ndarray, size: int | None) -> np.ndarray:
-    """把一叠图像 (N, H, W, C) uint8 变成 (N, C, size, size)；``size`` 为 None 时大小不变。"""
-    if size is not None and images.shape[1:3] != (size, size):
-        images = np.stack([fit(Image.fromarray(image.squeeze()), size) for image in images])
-    return np.ascontiguousarray(images.transpose(0, 3, 1, 2))
-
-
-@dataclass(frozen=True)
-class Preprocess:
-    """一张图像怎样变成网络的输入。
-
-    属性：
-        in_channels: 通道数，1 为灰度，3 为彩色。
-        image_size: 网络看到的边长（像素）。
-        mean, std: 每个通道的均值与标准差，像素先除以 255。
-        load_size: 先缩放到的边长；大于 image_size 时再取正中的一块。
-    """
-
-    in_channels: int
-    image_size: int
-    mean: tuple[float, ...]
-    std: tuple[float, ...]
-    load_size: int
-
-    def normalize(self, images: np.ndarray) -> np.ndarray:
-        """(N, C, H, W) uint8 → float32，每个通道 (x/255 − mean)/std。"""
-        mean = np.array(self.mean, "float32").reshape(-1, 1, 1) * 255
-        std = np.array(self.std, "float32").reshape(-1, 1, 1) * 255
-        return (images - mean) / std
-
-    def load(self, path: Path | IO[bytes]) -> np.ndarray:
-        """读任意大小、任意模式的图像文件，返回 (C, load_size, load_size) uint8。
-
-        按 EXIF 转正；透明处视为白色；16 位灰度取高 8 位。读不了、大得离谱时抛 :class:`UserError`。
-        """
-        if isinstance(path, Path):  # 也可以是压缩包里的一个文件
-            refuse_special(path)
-        try:
-            with Image.open(path) as image:
-                if image.width * image.height > MAX_PIXELS:
-                    raise ValueError(f"有 {image.width}×{image.height} 像素，请先缩小")
-                if image.format == "EPS":  # 它是程序，要由别的软件执行
-                    raise ValueError("不支持 EPS，请另存为 PNG 或 JPEG")
-                ImageOps.exif_transpose(image, in_place=True)
-                if image.mode.startswith("I"):
-                    image = Image.fromarray((np.asarray(image) >> 8).astype("uint8"))
-                if image.has_transparency_data:
-                    image = image.convert("RGBA")
-                    white = Image.new("RGBA", image.size, "white")
-                    image = Image.alpha_composite(white, image)
-                image = image.convert("L" if self.in_channels == 1 else "RGB")
-                return fit(image, self.load_size).transpose(2, 0, 1)
-        except Exception as error:  # 各种格式的解码器对坏文件抛出的异常五花八门
-            raise UserError(f"读不了图像 {path}：{error}") from error
-
-    def read(self, path: Path) -> np.ndarray:
-        """预测时的读法：在 :meth:`load` 之后取正中，返回 (C, image_size, image_size) uint8。"""
-        return center_crop(self.load(path)[None], self.image_size)[0]
-
-
-def list_files(path: Path) -> list[Path]:
-    """一个文件，或文件夹里（不含隐藏文件）的全部文件，按名字排序。"""
-    if path.is_file():
-        return [path]
-    if not path.is_dir():
-        raise UserError(f"找不到 {path}；--input 应是图像文件或文件夹")
-    files = sorted(file for file in path.rglob("*") if file.is_file() and not file.name.startswith("."))
-    if not files:
-        raise UserError(f"文件夹 {path} 里没有文件")
-    return files
 
 
 class ImageFiles:
@@ -151,19 +75,8 @@ class ImageSet:
         """编号为 ``index`` (B,) 的图像 (B, C, H, W) uint8 与标签 (B,)。"""
         return self.images[index], self.labels[index]
 
-    def info(self) -> dict:
-        """网络与预测需要知道的事，可写成 JSON。"""
-        preprocess = self.preprocess
-        return {
-            "kind": "image",
-            "facts": {
-                "in_channels": preprocess.in_channels,
-                "image_size": preprocess.image_size,
-                "num_classes": len(self.class_names),
-            },
-            "class_names": list(self.class_names),
-            "preprocess": asdict(preprocess),
-        }
+    def info(self) -> ImageInfo:
+        return ImageInfo(class_names=list(self.class_names), preprocess=self.preprocess)
 
     def batches(self, config, training: bool = False, seed: int = 0) -> ImageBatches:
         """照 ``config``（:class:`~paddle_notes.config.ImageData`）切成批。"""
@@ -173,6 +86,93 @@ class ImageSet:
         if config.shuffle_labels:
             dataset = replace(self, labels=np.random.default_rng([seed, 2]).permutation(self.labels))
         return ImageBatches(dataset, config.batch_size, True, seed, **config.augment.model_dump())
+
+
+class ImageBatches(Batches):
+    """图像的批：(图像 (B, C, H, W) float32, 标签 (B,) int64)，训练时增广。
+
+    参数：
+        dataset: 图像。比 ``preprocess.image_size`` 大时裁剪：训练随机取，验证取正中。
+        batch_size, training, seed: 见 :class:`Batches`。
+        shift: 随机平移至多几个像素。
+        flip: 是否以 1/2 的概率左右翻转。
+        color_jitter: 颜色抖动的强度 s：亮度、对比度、饱和度的系数各取自 [1 − s, 1 + s]；只用于彩色图。
+        lighting: PCA 光照的标准差，论文为 0.1；只用于彩色图。
+    """
+
+    def __init__(
+        self,
+        dataset: ImageSet,
+        batch_size: int,
+        training: bool = False,
+        seed: int = 0,
+        shift: int = 0,
+        flip: bool = False,
+        color_jitter: float = 0.0,
+        lighting: float = 0.0,
+    ):
+        super().__init__(dataset, batch_size, training, seed)
+        self.shift = shift
+        self.flip = flip
+        self.color_jitter = color_jitter
+        self.lighting = lighting
+        if (color_jitter or lighting) and dataset.preprocess.in_channels != 3:
+            raise UserError(
+                "data.augment 的 color_jitter 与 lighting 只用于彩色图，这份数据是灰度的；请删去它们"
+            )
+
+    def draws(self, epoch: int) -> np.ndarray:
+        """第 ``epoch`` 轮每个样本的随机量：[0, 1) 上的均匀分布，(N, 5)。"""
+        return np.random.default_rng([self.seed, epoch, 1]).random((self.num_samples, 5))
+
+    def color_draws(self, epoch: int) -> np.ndarray:
+        """第 ``epoch`` 轮每个样本怎样改变颜色：抖动的三个系数与 PCA 光照的三个 α，(N, 6)。"""
+        generator = np.random.default_rng([self.seed, epoch, 2])
+        factors = generator.uniform(1 - self.color_jitter, 1 + self.color_jitter, (self.num_samples, 3))
+        alphas = generator.normal(0, self.lighting, (self.num_samples, 3))
+        return np.hstack([factors, alphas])
+
+    @cached_property
+    def components(self) -> tuple[np.ndarray, np.ndarray]:
+        """训练图像的颜色的主成分；图像很多时由均匀取出的 1,000 张估计。"""
+        chosen = np.linspace(0, self.num_samples - 1, min(self.num_samples, 1000)).astype(int)
+        return color_components(self.dataset[chosen][0])
+
+    def augment(self, images: np.ndarray, draws: np.ndarray) -> np.ndarray:
+        """增广一批图像 (B, C, H, W)，``draws`` (B, 5) 是这些样本的随机量。"""
+        size = self.dataset.preprocess.image_size
+        if images.shape[-1] > size:
+            corners = (draws[:, :2] * (images.shape[-1] - size + 1)).astype(int)
+            images = crop_images(images, size, corners)
+        if self.shift:
+            offsets = (draws[:, 2:4] * (2 * self.shift + 1)).astype(int) - self.shift
+            images = shift_images(images, offsets)
+        if self.flip:
+            images = flip_images(images, draws[:, 4] < 0.5)
+        return images
+
+    def recolor(self, images: np.ndarray, draws: np.ndarray) -> np.ndarray:
+        """改变一批图像 (B, 3, H, W) 的颜色，``draws`` (B, 6) 是这些样本的随机量。"""
+        if self.color_jitter:
+            images = jitter_colors(images, draws[:, :3])
+        if self.lighting:
+            images = light_colors(images, draws[:, 3:], self.components)
+        return images
+
+    def reader(self, epoch: int) -> Callable[[np.ndarray], Arrays]:
+        preprocess = self.dataset.preprocess
+        draws = self.draws(epoch) if self.training else None
+        color_draws = self.color_draws(epoch) if self.training else None
+
+        def read(index: np.ndarray) -> Arrays:
+            images, labels = self.dataset[index]
+            if draws is None:
+                images = center_crop(images, preprocess.image_size)
+            else:
+                images = self.recolor(self.augment(images, draws[index]), color_draws[index])
+            return preprocess.normalize(images), labels
+
+        return read
 
 
 def split_valid(dataset: ImageSet, valid_fraction: float) -> tuple[ImageSet, ImageSet]:
@@ -193,41 +193,3 @@ def make_preprocess(config, own_size: int, mean: tuple[float, ...], std: tuple[f
     if not config.normalize:  # 归一化成为恒等映射：(x/255 − 0)/(1/255) = x
         mean, std = (0.0,) * len(mean), (1 / 255,) * len(std)
     return Preprocess(in_channels=len(mean), image_size=size, mean=mean, std=std, load_size=load_size)
-
-
-def split_indices(labels: np.ndarray, valid_fraction: float) -> tuple[np.ndarray, np.ndarray]:
-    """分层划分：每类随机取 ``valid_fraction`` 作验证（至少一个），返回训练与验证的下标。"""
-    train, valid, _ = _split(labels, valid_fraction, None)
-    return train, valid
-
-
-def split_three(
-    labels: np.ndarray, valid_fraction: float = VALID_FRACTION, test_fraction: float = TEST_FRACTION
-) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """分层划分成三份：每类随机取 ``valid_fraction`` 作验证、``test_fraction`` 作测试（各至少一个）。
-
-    返回训练、验证、测试的下标。每类至少要三个样本。
-    """
-    return _split(labels, valid_fraction, test_fraction)
-
-
-def _split(
-    labels: np.ndarray, valid_fraction: float, test_fraction: float | None
-) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """每类打乱一次，从开头取验证、从末尾取测试；``test_fraction`` 为 None 时没有测试。
-
-    与运行的种子无关，换种子的两次运行用的是同样的三份。用 RandomState 是因为
-    NumPy 保证它的随机数序列在各版本中不变。
-    """
-    generator = np.random.RandomState(0)
-    parts: tuple[list, list, list] = ([], [], [])
-    for label in np.unique(labels):
-        index = generator.permutation(np.flatnonzero(labels == label))
-        first = max(1, round(len(index) * valid_fraction))
-        last = len(index)
-        if test_fraction is not None:
-            last -= max(1, round(len(index) * test_fraction))
-        for part, chosen in zip(parts, (index[first:last], index[:first], index[last:])):
-            part.append(chosen)
-    train, valid, test = (np.sort(np.concatenate(part)) for part in parts)
-    return train, valid, test

@@ -20,6 +20,7 @@ from pathlib import Path
 import numpy as np
 
 from paddle_notes.data.batches import Arrays, Batches
+from paddle_notes.data.info import LanguageInfo
 from paddle_notes.data.ngram import baselines
 from paddle_notes.data.text import normalized
 from paddle_notes.data.vocabulary import END, PAD, SPECIAL, Vocabulary, clean, package_file, read_text
@@ -110,21 +111,14 @@ class LanguageSet:
     length: int
     boundary: int
 
-    def info(self) -> dict:
-        facts, unbounded = {"vocab_size": len(self.vocabulary)}, {}
-        if self.carry:
-            unbounded["max_length"] = "data.carry=true 时各段首尾相接，没有尽头；请设 data.carry=false"
-        else:
-            facts["max_length"] = self.length
-        return {
-            "kind": "language",
-            "facts": facts,
-            "unbounded": unbounded,
-            "vocabulary": self.vocabulary.tokens,
-            "name": self.name,
-            "carry": self.carry,
-            "boundary": self.boundary,
-        }
+    def info(self) -> LanguageInfo:
+        return LanguageInfo(
+            vocabulary=self.vocabulary.tokens,
+            boundary=self.boundary,
+            carry=self.carry,
+            max_length=None if self.carry else self.length,
+            name=self.name,
+        )
 
     def baselines(self, others: dict[str, LanguageSet]) -> dict[str, dict[str, dict[str, float]]]:
         """同样的划分、同样的字表，n 元模型的困惑度。"""

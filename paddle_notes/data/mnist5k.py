@@ -7,7 +7,9 @@ from pathlib import Path
 
 import numpy as np
 
-from paddle_notes.data.images import ImageSet, make_preprocess, resize, split_three
+from paddle_notes.data.images import ImageSet, make_preprocess
+from paddle_notes.data.preprocess import resize
+from paddle_notes.data.splits import split_three
 from paddle_notes.errors import UserError
 
 MEAN, STD = (0.1311,), (0.3084,)  # 3,500 张训练图像的像素均值与标准差

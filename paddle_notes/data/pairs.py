@@ -22,6 +22,7 @@ from pathlib import Path
 import numpy as np
 
 from paddle_notes.data.batches import Arrays, Batches
+from paddle_notes.data.info import PairInfo
 from paddle_notes.data.text import POOL, normalized
 from paddle_notes.data.vocabulary import BEGIN, END, SPECIAL, Vocabulary, pad, read_text, tokenize
 from paddle_notes.errors import UserError
@@ -152,7 +153,7 @@ class DateSet:
         sources, targets = zip(*(self.sample(0, index) for index in range(self.count)))
         return list(sources), [[target] for target in targets]
 
-    def info(self) -> dict:
+    def info(self) -> PairInfo:
         return pair_info("chinese_dates", self.sources, self.targets, ("char", "char"), self.max_length)
 
     def batches(self, config, training: bool = False, seed: int = 0) -> Batches:
@@ -170,18 +171,16 @@ class DateBatches(Batches):
 
 def pair_info(
     name: str, sources: Vocabulary, targets: Vocabulary, tokenizers: tuple[str, str], max_length: int
-) -> dict:
+) -> PairInfo:
     """造网络、评估与翻译所需的事。``max_length`` 是目标句的词元数的上限，含结束符。"""
-    return {
-        "kind": "pairs",
-        "facts": {"src_vocab_size": len(sources), "tgt_vocab_size": len(targets)},
-        "source_vocabulary": sources.tokens,
-        "target_vocabulary": targets.tokens,
-        "source_tokenizer": tokenizers[0],
-        "target_tokenizer": tokenizers[1],
-        "max_length": max_length,
-        "name": name,
-    }
+    return PairInfo(
+        source_vocabulary=sources.tokens,
+        target_vocabulary=targets.tokens,
+        source_tokenizer=tokenizers[0],
+        target_tokenizer=tokenizers[1],
+        max_length=max_length,
+        name=name,
+    )
 
 
 def load_dates(config) -> tuple[DateSet, DateSet, DateSet]:
@@ -311,7 +310,7 @@ class PairSet:
             references.setdefault(group, []).append(target)
         return sources, list(references.values())
 
-    def info(self) -> dict:
+    def info(self) -> PairInfo:
         return pair_info("pairs", self.sources, self.targets, TOKENIZERS, self.max_length + 1)
 
     def baselines(self, others: dict[str, PairSet]) -> dict[str, dict[str, dict[str, float]]]:

@@ -14,6 +14,7 @@ import numpy as np
 
 from paddle_notes.data.autoregression import AutoRegression
 from paddle_notes.data.batches import Batches
+from paddle_notes.data.info import SeriesInfo
 from paddle_notes.data.tables import numeric_column, read_table
 from paddle_notes.errors import UserError
 
@@ -65,16 +66,14 @@ class SeriesSet:
         """预测 (N,) 的均方根误差，原来的单位。"""
         return float(np.sqrt(np.mean((self.truth() - forecast) ** 2)))
 
-    def info(self) -> dict:
-        return {
-            "kind": "series",
-            "facts": {"num_features": 1, "window": self.window},
-            "target_scale": self.std,
-            "mean": self.mean,
-            "window": self.window,
-            "difference": self.difference,
-            "name": self.name,
-        }
+    def info(self) -> SeriesInfo:
+        return SeriesInfo(
+            window=self.window,
+            target_scale=self.std,
+            mean=self.mean,
+            difference=self.difference,
+            name=self.name,
+        )
 
     def baselines(self, others: dict[str, SeriesSet]) -> dict[str, dict[str, dict[str, float]]]:
         """坚持法：等于上一个值；季节性朴素：等于一个周期之前的值；自回归，见 :class:`AutoRegression`。"""

@@ -19,6 +19,7 @@ import numpy as np
 
 from paddle_notes.data.batches import Batches
 from paddle_notes.data.files import refuse_special
+from paddle_notes.data.info import TableInfo
 from paddle_notes.errors import UserError, short
 
 TRUE_WEIGHT, TRUE_BIAS, NOISE = (2.0, -3.4), 4.2, 0.01
@@ -111,13 +112,12 @@ class TableSet:
     def __getitem__(self, index: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         return self.features[index], self.targets[index]
 
-    def info(self) -> dict:
-        return {
-            "kind": "table",
-            "facts": {"num_features": self.features.shape[1]},
-            "target_scale": self.encoder.target[1],
-            "encoder": asdict(self.encoder),
-        }
+    def info(self) -> TableInfo:
+        return TableInfo(
+            num_features=self.features.shape[1],
+            target_scale=self.encoder.target[1],
+            encoder=asdict(self.encoder),
+        )
 
     def baselines(self, others: dict[str, TableSet]) -> dict[str, dict[str, dict[str, float]]]:
         """总是猜训练部分的均值（标准化之后是 0）；岭回归，惩罚由留一法挑；梯度提升树，默认设置。"""

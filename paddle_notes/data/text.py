@@ -16,7 +16,8 @@ import numpy as np
 
 from paddle_notes.data.batches import Arrays, Batches
 from paddle_notes.data.files import read_tar
-from paddle_notes.data.images import split_indices, split_three
+from paddle_notes.data.info import TextInfo
+from paddle_notes.data.splits import split_indices, split_three
 from paddle_notes.data.tfidf import tfidf_scores
 from paddle_notes.data.vocabulary import SPECIAL, Vocabulary, clean, package_file, pad, read_text, tokenize
 from paddle_notes.errors import UserError
@@ -92,15 +93,13 @@ class TextSet:
         tokens, lengths = pad([self.ids[i] for i in index])
         return tokens, lengths, self.labels[index]
 
-    def info(self) -> dict:
-        return {
-            "kind": "text",
-            "facts": {"vocab_size": len(self.vocabulary), "num_classes": len(self.class_names)},
-            "class_names": list(self.class_names),
-            "vocabulary": self.vocabulary.tokens,
-            "tokenizer": self.tokenizer,
-            "max_length": self.max_length,
-        }
+    def info(self) -> TextInfo:
+        return TextInfo(
+            class_names=list(self.class_names),
+            vocabulary=self.vocabulary.tokens,
+            tokenizer=self.tokenizer,
+            max_length=self.max_length,
+        )
 
     def baselines(self, others: dict[str, TextSet]) -> dict[str, dict[str, dict[str, float]]]:
         """TF-IDF 加逻辑回归：与网络同样的词元、同样的词表；以及原文的一、二元字符，不切词，也不截断。"""

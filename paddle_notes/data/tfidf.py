@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from paddle_notes.data.images import split_indices
+from paddle_notes.data.splits import split_indices
 
 STRENGTHS = (0.3, 1.0, 3.0, 10.0, 30.0)  # C：越大，惩罚越轻
 HELD_OUT = 0.2  # 训练部分里留出多少来挑 C

@@ -17,6 +17,7 @@ from pathlib import Path
 import numpy as np
 
 from paddle_notes.data.batches import Arrays, Batches
+from paddle_notes.data.info import WordPairInfo, WordWindowInfo
 from paddle_notes.data.language import divide
 from paddle_notes.data.ngram import baselines
 from paddle_notes.data.vocabulary import END, SPECIAL, Vocabulary, package_file, read_text, tokenize
@@ -176,12 +177,8 @@ class WordPairSet:
     counts: np.ndarray
     architecture: str
 
-    def info(self) -> dict:
-        return {
-            "kind": "word_pairs",
-            "facts": {"vocab_size": len(self.words), "architecture": self.architecture},
-            "vocabulary": self.words,
-        }
+    def info(self) -> WordPairInfo:
+        return WordPairInfo(vocabulary=self.words, architecture=self.architecture)
 
     def batches(self, config, training: bool = False, seed: int = 0) -> WordPairBatches:
         return WordPairBatches(self, config, training, seed)
@@ -227,13 +224,12 @@ class WordWindowSet:
         windows = self.ids[index[:, None] + np.arange(self.context_size + 1)]  # (B, c + 1)
         return windows[:, :-1], windows[:, -1]
 
-    def info(self) -> dict:
-        return {
-            "kind": "word_windows",
-            "facts": {"vocab_size": len(self.vocabulary), "context_size": self.context_size},
-            "vocabulary": self.vocabulary.tokens,
-            "counts": self.counts.tolist(),
-        }
+    def info(self) -> WordWindowInfo:
+        return WordWindowInfo(
+            vocabulary=self.vocabulary.tokens,
+            context_size=self.context_size,
+            counts=self.counts.tolist(),
+        )
 
     def baselines(self, others: dict[str, WordWindowSet]) -> dict[str, dict[str, dict[str, float]]]:
         """同样的划分、同样的词表，以词为单位的 n 元模型的困惑度。"""

@@ -1,7 +1,7 @@
 """生成对抗：判别器与生成器交替更新，样本由一个分类网络评判。
 
 生成对抗网络的损失不说明样本好不好：它只是两者之间的胜负。所以每次评估另请一个“评判网络”
-（:class:`Judge`）来看生成的样本。它在验证图像上学分类，与样本相比的真图像是正在评估的那一部分：
+（:class:`~paddle_notes.engine.judge.Judge`）来看生成的样本。它在验证图像上学分类，与样本相比的真图像是正在评估的那一部分：
 训练中是验证部分，最后一次是测试部分。生成器与判别器只见过训练图像，把训练图像一张张背下来也得不到好的分数。
 
 - confidence：它对每个样本最大的类别概率，取平均；样本像某个数字时接近 1；
@@ -24,130 +24,15 @@ import paddle
 import paddle.nn.functional as F
 from paddle import Tensor, nn
 
+from paddle_notes.engine.judge import JUDGE_STEPS, Judge, frechet_distance, train_judge
 from paddle_notes.engine.logs import logger
+from paddle_notes.engine.samples import fixed_noise, generate_images, make_grid, to_pixels
 from paddle_notes.engine.tasks import Metrics, Task
 from paddle_notes.errors import UserError
 from paddle_notes.runtime import seed_everything
 
-JUDGE_STEPS, JUDGE_BATCH = 1000, 64  # 评判网络训练几步，每步几张图像
-JUDGE_SHIFT = 2  # 它的图像随机平移至多几个像素：验证图像少，不平移就背下来了
 NUM_PICTURES = 64  # 每次评估画几个样本
 MIN_SHARE = 0.1  # 一类至少占平均份额的这么多才算出现：十类时是 1 %
-
-
-# ---------------------------------------------------------------- 评判网络
-
-
-class Judge(nn.Layer):
-    """很小的卷积网络，输入是值在 [−1, 1] 之间的图像 (N, C, s, s)。
-
-    参数：
-        in_channels: 图像的通道数。
-        num_classes: 类别数 K。
-    """
-
-    def __init__(self, in_channels: int, num_classes: int):
-        super().__init__()
-        self.features = nn.Sequential(
-            nn.Conv2D(in_channels, 16, 5, stride=2, padding=2, bias_attr=False),  # (N, 16, s/2, s/2)
-            nn.BatchNorm2D(16),
-            nn.ReLU(),
-            nn.Conv2D(16, 32, 5, stride=2, padding=2, bias_attr=False),  # (N, 32, s/4, s/4)
-            nn.BatchNorm2D(32),
-            nn.ReLU(),
-            nn.AdaptiveAvgPool2D(4),  # (N, 32, 4, 4)
-            nn.Flatten(),
-            nn.Linear(512, 64),
-            nn.ReLU(),
-        )
-        self.classifier = nn.Linear(64, num_classes)
-
-    def forward(self, images: Tensor) -> Tensor:
-        return self.classifier(self.features(images))  # (N, K)
-
-
-def train_judge(judge: Judge, pixels: np.ndarray, labels: np.ndarray) -> None:
-    """在真图像 (N, C, s, s) uint8 与标签 (N,) 上训练评判网络，然后固定下来。学习率线性降到 0。"""
-    generator = np.random.RandomState(0)
-    optimizer = paddle.optimizer.Adam(0.002, parameters=judge.parameters())
-    judge.train()
-    for step in range(JUDGE_STEPS):
-        index = generator.randint(len(labels), size=JUDGE_BATCH)
-        images = from_pixels(shift_randomly(pixels[index], generator))
-        F.cross_entropy(judge(images), paddle.to_tensor(labels[index])).backward()
-        optimizer.set_lr(0.002 * (1 - step / JUDGE_STEPS))
-        optimizer.step()
-        optimizer.clear_grad(set_to_zero=False)
-    judge.eval()
-
-
-def shift_randomly(pixels: np.ndarray, generator: np.random.RandomState) -> np.ndarray:
-    """每张图 (N, C, s, s) 随机平移至多 ``JUDGE_SHIFT`` 个像素，空出来的地方照抄边缘。"""
-    size, around = pixels.shape[-1], (JUDGE_SHIFT, JUDGE_SHIFT)
-    padded = np.pad(pixels, ((0, 0), (0, 0), around, around), mode="edge")
-    corners = generator.randint(2 * JUDGE_SHIFT + 1, size=(len(pixels), 2))
-    return np.stack([image[:, y : y + size, x : x + size] for image, (y, x) in zip(padded, corners)])
-
-
-def square_root(matrix: np.ndarray) -> np.ndarray:
-    """半正定对称矩阵的平方根：A = QΛQᵀ，A^½ = QΛ^½Qᵀ。"""
-    values, vectors = np.linalg.eigh(matrix)
-    return (vectors * np.sqrt(np.maximum(values, 0.0))) @ vectors.T  # 舍入会使 0 变成很小的负数
-
-
-def frechet_distance(first: np.ndarray, second: np.ndarray) -> float:
-    """两组特征 (N, D)、(M, D) 各看成一个高斯分布，求它们的 Fréchet 距离（的平方）。"""
-    first, second = first.astype("float64"), second.astype("float64")
-    root = square_root(np.cov(first, rowvar=False))
-    # d² = ‖μ₁ − μ₂‖² + Tr(Σ₁ + Σ₂ − 2(Σ₁Σ₂)^½)，其中 Tr(Σ₁Σ₂)^½ = Tr(Σ₁^½ Σ₂ Σ₁^½)^½：后者是对称的
-    shift = first.mean(0) - second.mean(0)
-    cross = square_root(root @ np.cov(second, rowvar=False) @ root)
-    spread = np.var(first, 0, ddof=1).sum() + np.var(second, 0, ddof=1).sum()
-    return float(shift @ shift + spread - 2 * np.trace(cross))
-
-
-# ---------------------------------------------------------------- 样本
-
-
-def to_pixels(images: np.ndarray) -> np.ndarray:
-    """[−1, 1] → 0..255 的 uint8。"""
-    return np.round((images + 1) * 127.5).astype("uint8")
-
-
-def from_pixels(pixels: np.ndarray) -> Tensor:
-    """0..255 的 uint8 → [−1, 1]。"""
-    return paddle.to_tensor(pixels.astype("float32") / 127.5 - 1)
-
-
-def fixed_noise(count: int, latent_size: int, seed: int = 0) -> Tensor:
-    """由 ``seed`` 决定的噪声 (count, latent_size)，与训练用的随机数无关。"""
-    noise = np.random.RandomState(seed).standard_normal((count, latent_size))  # 各版本 NumPy 都相同
-    return paddle.to_tensor(noise.astype("float32"))
-
-
-@paddle.no_grad()
-def generate_images(model: nn.Layer, count: int, seed: int = 0) -> np.ndarray:
-    """用推理模式生成 ``count`` 张图像，(count, C, s, s) uint8。"""
-    model.eval()
-    noise = fixed_noise(count, model.latent_size, seed)
-    images = [model.generate(noise[first : first + 64]).numpy() for first in range(0, count, 64)]
-    return to_pixels(np.concatenate(images))
-
-
-def make_grid(images: np.ndarray, gap: int = 2) -> np.ndarray:
-    """把图像 (N, C, s, s) uint8 排成接近正方形的一张 (H, W, 3) uint8，彼此隔 ``gap`` 个像素。"""
-    count, channels, size, _ = images.shape
-    columns = int(np.ceil(np.sqrt(count)))
-    rows = -(-count // columns)
-    cell = size + gap
-    grid = np.zeros((rows * cell + gap, columns * cell + gap, channels), "uint8")
-    for index, image in enumerate(images.transpose(0, 2, 3, 1)):  # (s, s, C)
-        top, left = (index // columns) * cell + gap, (index % columns) * cell + gap
-        grid[top : top + size, left : left + size] = image
-    return np.repeat(grid, 3, axis=2) if channels == 1 else grid
-
-
-# ---------------------------------------------------------------- 任务
 
 
 class Adversarial(Task):
@@ -174,8 +59,10 @@ class Adversarial(Task):
         super().__init__(info)
         self.form = loss
         self.label_smoothing = label_smoothing
-        preprocess = info["preprocess"]
-        mean, std = (np.array(preprocess[key], "float32").reshape(-1, 1, 1) for key in ("mean", "std"))
+        mean, std = (
+            np.array(values, "float32").reshape(-1, 1, 1)
+            for values in (info.preprocess.mean, info.preprocess.std)
+        )
         self.scale, self.shift = paddle.to_tensor(2 * std), paddle.to_tensor(2 * mean - 1)
         self.start_epoch()
 
@@ -197,7 +84,7 @@ class Adversarial(Task):
 
     def prepare(self, valid_data) -> None:
         """在验证图像上训练评判网络。"""
-        start, facts = time.perf_counter(), self.info["facts"]
+        start, info = time.perf_counter(), self.info
         parts = [
             (to_pixels(self.to_tanh_range(paddle.to_tensor(images)).numpy()), labels)
             for images, labels in valid_data.epoch()
@@ -205,7 +92,7 @@ class Adversarial(Task):
         pixels, labels = (np.concatenate(part) for part in zip(*parts))
         seed_everything(0)
         with paddle.utils.unique_name.guard():  # 不占用网络的参数名
-            self.judge = Judge(facts["in_channels"], facts["num_classes"])
+            self.judge = Judge(info.preprocess.in_channels, info.num_classes)
             train_judge(self.judge, pixels, labels)
         logger.info(
             "评判网络在 %d 张验证图像上训练了 %d 步，用时 %.0f 秒",

@@ -28,7 +28,7 @@ from typing import Any
 import numpy as np
 
 from paddle_notes import safe_pickle
-from paddle_notes.engine.description import check_description, check_progress
+from paddle_notes.engine.progress import check_progress
 from paddle_notes.errors import UserError
 
 SUFFIXES = (".pdparams", ".pdopt", ".json")
@@ -226,15 +226,6 @@ def read_progress(path: str | Path) -> dict:
 def has_state(path: str | Path) -> bool:
     """检查点有没有说明文件；只有 ``.pdparams`` 的权重没有。"""
     return _files(split_suffix(path))[".json"].is_file()
-
-
-def read_description(path: str | Path) -> tuple[dict, dict]:
-    """造网络的选项（含 name）与数据的说明，预测与生成由它们重造网络；没有时抛 :class:`UserError`。"""
-    state = read_state(path)
-    if not {"model", "data"} <= state.keys():
-        raise UserError(f"{path}.json 里没有网络与数据的说明，请用 tools/train.py 存下的检查点")
-    check_description(state["model"], state["data"], f"{split_suffix(path)}.json")
-    return state["model"], state["data"]
 
 
 def check_model(path: str | Path, model: dict) -> None:

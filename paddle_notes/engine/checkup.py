@@ -186,7 +186,7 @@ def examine(model: nn.Layer, task, train_data, config) -> list[Check]:
     batches = list(itertools.islice(train_data.epoch(), count))
     inputs = np.concatenate([batch[0] for batch in batches])[:needed]
     labels = np.concatenate([batch[-1] for batch in batches])[:needed]
-    num_classes = task.info["facts"]["num_classes"]
+    num_classes = task.info.num_classes
     batch = to_tensors(batches[0])
     model.eval()
     with paddle.no_grad():

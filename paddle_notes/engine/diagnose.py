@@ -128,6 +128,6 @@ def hint_if_stuck(task, loss: float, epoch: int, steps_per_epoch: int, config_fi
     if epoch != math.ceil(MIN_STEPS / steps_per_epoch) or not loss > 0.98 * task.blind_loss:
         return None
     found = f"训练了 {epoch} 轮，损失 {loss:.4f} 还没有离开什么也没学会的水平（{task.blind_loss:.4f}）。"
-    if task.info["kind"] != "image":
+    if task.info.kind != "image":
         return f"{found}若再过一两轮仍然如此，请核对数据，或把 optimizer.lr 改大、改小十倍试试"
     return f"{found}若再过一两轮仍然如此，请停下来逐项检查：{command('diagnose.py', '-c', str(config_file))}"

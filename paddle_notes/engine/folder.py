@@ -9,9 +9,18 @@ from __future__ import annotations
 import contextlib
 import json
 import subprocess
+import sys
 from pathlib import Path
+from typing import NamedTuple
 
-from paddle_notes.engine.checkpoint import SUFFIXES, kept_epochs, remove_checkpoint, split_suffix, write_json
+from paddle_notes.engine.checkpoint import (
+    SUFFIXES,
+    kept_epochs,
+    newest_whole,
+    remove_checkpoint,
+    split_suffix,
+    write_json,
+)
 from paddle_notes.engine.lock import refuse_if_locked
 from paddle_notes.errors import UserError
 
@@ -65,6 +74,35 @@ def more_epochs(done: int, total: int | None = None) -> str:
 def holds(folder: Path, checkpoint: str | Path) -> bool:
     """检查点 ``checkpoint`` 是不是 ``folder`` 里那次运行的。"""
     return split_suffix(checkpoint).parent.resolve() == folder.resolve()
+
+
+class Start(NamedTuple):
+    """一次训练从哪里开始。"""
+
+    checkpoint: Path | None = None  # 要接着训练的检查点；None 是从头开始
+    asked: bool = False  # 是不是要接着输出文件夹里的那次运行：它的东西可以接着写，没有检查点时可以清掉
+
+    @property
+    def continues(self) -> bool:
+        """接着写输出文件夹里的那次运行；不是的话，另起一次，先清空文件夹。"""
+        return self.asked and self.checkpoint is not None
+
+
+FRESH = Start()
+
+
+def decide_start(folder: Path, resume: str | Path | None) -> Start:
+    """``--resume`` 的意思：``auto`` 依次找 ``folder`` 里的 last 与 best，跳过坏了的，都没有就从头开始。"""
+    if resume is None:
+        return FRESH
+    if resume != "auto":
+        return Start(split_suffix(resume), holds(folder, resume))
+    found, broken = newest_whole(folder)
+    if broken and found is None:
+        raise UserError(f"检查点 {broken[0]} 不完整或已损坏，也没有别的可用；请加 -o overwrite=true 重新训练")
+    for path in broken:
+        print(f"检查点 {path} 不完整或已损坏，改用 {found}", file=sys.stderr)
+    return Start(found, True)
 
 
 def claim_folder(

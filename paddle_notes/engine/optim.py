@@ -30,6 +30,12 @@ def learning_rate(step: int, total_steps: int, config) -> float:
     return config.lr * (1 + math.cos(math.pi * t)) / 2
 
 
+def scheduled_rate(step: int, total_steps: int, steps_per_epoch: int, config) -> float:
+    """同 :func:`learning_rate`，不过安排从 ``config.start_epoch`` 轮之后算起。"""
+    start = config.start_epoch * steps_per_epoch
+    return learning_rate(max(0, step - start), total_steps - start, config)
+
+
 def build_optimizer(config, parameters):
     """照 ``config`` 造更新 ``parameters`` 的优化器。只有多于一维的参数（卷积核、权重矩阵）做权重衰减。
 

@@ -45,7 +45,7 @@ class LanguageModel(Task):
 
     def __init__(self, info: dict):
         super().__init__(info)
-        self.blind_loss = math.log(info["facts"]["vocab_size"])  # 各字的概率相等
+        self.blind_loss = math.log(info.vocab_size)  # 各字的概率相等
         self.carried: tuple[Tensor, ...] | None = None
 
     def start_epoch(self) -> None:
@@ -63,7 +63,7 @@ class LanguageModel(Task):
     def loss(self, model: nn.Layer, batch: tuple[Tensor, ...]) -> tuple[Tensor, Metrics]:
         inputs, targets = batch
         logits, state = model(inputs, self.carried)
-        if self.info["carry"]:
+        if self.info.carry:
             self.carried = tuple(part.detach() for part in state)
         return token_loss(logits, targets), {}
 
@@ -124,7 +124,7 @@ class Writing(Task):
         if model.training:
             return cost, {}
         _, first, member = np.unique(self.groups(batch), return_index=True, return_inverse=True)
-        answers = model.decode(source[paddle.to_tensor(first)], self.info["max_length"], BEGIN, END)
+        answers = model.decode(source[paddle.to_tensor(first)], self.info.max_length, BEGIN, END)
         right = exact(answers[paddle.to_tensor(member)], targets).numpy()  # (N,)
         share = np.bincount(member, right).astype(bool).mean()  # 与其中一个相同就算对
         return cost, {"sentence_accuracy": paddle.to_tensor(share)}

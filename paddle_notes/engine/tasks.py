@@ -23,15 +23,15 @@ Metrics = dict[str, Tensor]
 class Task:
     """各任务的共同点。多数任务只需写 ``loss``。"""
 
-    kinds: tuple[str, ...] = ()  # 用得了哪几种数据，即 info["kind"]
+    kinds: tuple[str, ...] = ()  # 用得了哪几种数据，即 info.kind
     metric = "loss"
     higher_is_better = False
     blind_loss = math.inf  # 什么也没学会时的损失，训练了一轮还在这里就提醒；说不出来的是无穷
 
     def __init__(self, info: dict):
-        if info["kind"] not in self.kinds:
+        if info.kind not in self.kinds:
             raise UserError(
-                f"{type(self).__name__} 任务用不了这种数据（{info['kind']}）；请改 task.name 或 data.name"
+                f"{type(self).__name__} 任务用不了这种数据（{info.kind}）；请改 task.name 或 data.name"
             )
         self.info = info
 
@@ -102,7 +102,7 @@ class Classification(Task):
         super().__init__(info)
         self.label_smoothing = label_smoothing
         self.aux_weight = aux_weight
-        self.blind_loss = math.log(info["facts"]["num_classes"])  # 各类的概率相等
+        self.blind_loss = math.log(info.num_classes)  # 各类的概率相等
 
     def loss(self, model: nn.Layer, batch: tuple[Tensor, ...]) -> tuple[Tensor, Metrics]:
         *inputs, labels = batch
@@ -134,7 +134,7 @@ class Hinge(Task):
     def __init__(self, info: dict, margin: float = 1.0):
         super().__init__(info)
         self.margin = margin
-        self.blind_loss = margin * (info["facts"]["num_classes"] - 1)  # 各类的得分相等
+        self.blind_loss = margin * (info.num_classes - 1)  # 各类的得分相等
 
     def loss(self, model: nn.Layer, batch: tuple[Tensor, ...]) -> tuple[Tensor, Metrics]:
         *inputs, labels = batch
@@ -148,7 +148,7 @@ class Hinge(Task):
 class Regression(Task):
     """回归：一批是 (输入 (N, …), 目标 (N,))，网络输出 (N,)。目标已标准化，损失是均方误差。
 
-    指标 rmse 是目标原来的单位下的均方根误差：√(均方误差)·``info["target_scale"]``。
+    指标 rmse 是目标原来的单位下的均方根误差：√(均方误差)·``info.target_scale``。
     """
 
     kinds = ("table", "series")
@@ -161,7 +161,7 @@ class Regression(Task):
         return F.mse_loss(model(inputs), targets), {}
 
     def summarize(self, means: dict[str, float]) -> dict[str, float]:
-        return {**means, "rmse": means["loss"] ** 0.5 * self.info["target_scale"]}
+        return {**means, "rmse": means["loss"] ** 0.5 * self.info.target_scale}
 
 
 # 名字 -> 类所在之处

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import platform
 import tempfile
 import time
 from pathlib import Path
@@ -14,11 +13,10 @@ import paddle
 from paddle import Tensor, nn
 from tqdm import tqdm
 
-from paddle_notes import __version__
 from paddle_notes.analysis.curves import draw_curves
 from paddle_notes.analysis.summary import count_parameters
-from paddle_notes.cli import command, quote
-from paddle_notes.config import Config, OptimizerConfig, dump_config
+from paddle_notes.cli import command
+from paddle_notes.config import Config, dump_config
 from paddle_notes.engine.animation import save_animations
 from paddle_notes.engine.checkpoint import (
     copy_checkpoint,
@@ -31,7 +29,6 @@ from paddle_notes.engine.checkpoint import (
     remove_checkpoint,
     save_checkpoint,
     settle,
-    split_suffix,
 )
 from paddle_notes.engine.diagnose import (
     check_weights,
@@ -44,11 +41,12 @@ from paddle_notes.engine.diagnose import (
 from paddle_notes.engine.evaluate import Meter, evaluate, format_metrics, to_tensors
 from paddle_notes.engine.folder import (
     BAD_BATCH,
+    FRESH,
     PICTURES,
     VDL,
     VDL_FILE,
+    Start,
     clear_folder,
-    current_commit,
     holds,
     more_epochs,
     read_summary,
@@ -58,18 +56,17 @@ from paddle_notes.engine.interrupt import Interrupted, StopSignal
 from paddle_notes.engine.lock import FolderLock
 from paddle_notes.engine.logs import RunLog, format_seconds, logger
 from paddle_notes.engine.matching import (
-    RATE,
     Changes,
     check_resume,
     dump,
-    saved_config,
     show,
     unchecked,
-    under,
 )
-from paddle_notes.engine.optim import build_optimizer, clip_gradients, learning_rate
+from paddle_notes.engine.optim import build_optimizer, clip_gradients, scheduled_rate
+from paddle_notes.engine.rate import check_rate, check_start_epoch
+from paddle_notes.engine.report import report, summarize
 from paddle_notes.errors import UserError, out_of_memory
-from paddle_notes.runtime import machine, seed_everything
+from paddle_notes.runtime import seed_everything
 
 TASK_STATE = "task."  # 检查点里任务的状态的键的前缀
 PART_NAMES = {"valid": "验证", "test": "测试"}
@@ -133,16 +130,16 @@ class Trainer:
 
     # ---------------------------------------------------------------- 主循环
 
-    def fit(self, train_data, valid_data, test_data=None, resume: str | Path | None = None) -> dict:
+    def fit(self, train_data, valid_data, test_data=None, start: Start = FRESH) -> dict:
         """训练到 ``config.train.epochs`` 轮，返回 summary.json 的内容。
 
         三份数据都有 ``len()``（批数）与 ``epoch(e, start)``（从第 start 批起的各批）。挑最好的一轮只看
-        ``valid_data``；``test_data`` 只在最后用挑出的检查点评估一次。``resume`` 是要接着训练的检查点。
+        ``valid_data``；``test_data`` 只在最后用挑出的检查点评估一次。``start`` 说明从哪里开始。
         Ctrl-C 会存下 ``last`` 再停；损失变成 NaN 时停下并说明原因。
         """
         self.folder.mkdir(parents=True, exist_ok=True)
         with FolderLock(self.folder), paddle.utils.unique_name.guard(), self.stop:
-            self.start(train_data, valid_data, test_data, resume)
+            self.begin(train_data, valid_data, test_data, start)
             try:
                 while self.epoch < self.config.train.epochs:
                     self.train_epoch(train_data)
@@ -163,24 +160,24 @@ class Trainer:
             finally:
                 self.log.close()
 
-    def start(self, train_data, valid_data, test_data, resume: str | Path | None) -> None:
-        """准备输出文件夹与日志；``resume`` 时恢复训练的状态。"""
+    def begin(self, train_data, valid_data, test_data, start: Start) -> None:
+        """准备输出文件夹与日志；接着训练时恢复训练的状态。"""
+        resume = start.checkpoint
         self.steps_per_epoch = len(train_data)
         self.total_steps = self.steps_per_epoch * self.config.train.epochs
         if resume is not None:
             self.restore(resume)
-        self.check_start_epoch()
-        continues = resume is not None and holds(self.folder, resume)
-        if not continues:
+        check_start_epoch(self.config.optimizer.start_epoch, self.epoch)
+        if not start.continues:
             clear_folder(self.folder)
         if resume is not None:
-            self.restore_best(split_suffix(resume))
-        if continues:  # 上一次可能死在换名的途中
+            self.restore_best(resume)
+        if start.continues:  # 上一次可能死在换名的途中
             for path in (self.folder / "last", self.folder / "best", *kept_epochs(self.folder)):
                 settle(path)
         self.write_summary("running")  # 最先写：有了它，别的文件才认得出是这次运行的
         (self.folder / "config.yml").write_text(dump_config(self.config), encoding="utf-8")
-        self.log = RunLog(self.folder, self.step if continues else None)
+        self.log = RunLog(self.folder, self.step if start.continues else None)
         self.started = self.saved = time.perf_counter()
         self.started_step = self.step
         logger.info(self.environment)
@@ -196,7 +193,7 @@ class Trainer:
         if resume is not None:
             logger.info("从 %s 继续：已完成 %d 轮，共 %d 步", resume, self.epoch, self.step)
             if "fingerprint" in self.info and "fingerprint" not in read_state(resume):
-                logger.info(unchecked(split_suffix(resume)))
+                logger.info(unchecked(resume))
         for key, pair in self.changes.items():
             logger.info("与检查点不同的设置：%s", show({key: pair}))
         self.task.prepare(valid_data)
@@ -246,13 +243,11 @@ class Trainer:
     @property
     def lr(self) -> float:
         """这一步的学习率。"""
-        return self.lr_at(self.step, self.total_steps)
+        return self.lr_at(self.step)
 
-    def lr_at(self, step: int, total_steps: int, optimizer: OptimizerConfig | None = None) -> float:
-        """共 ``total_steps`` 步时第 ``step`` 步的学习率；安排从 ``optimizer.start_epoch`` 轮之后算起。"""
-        optimizer = optimizer or self.config.optimizer
-        start = optimizer.start_epoch * self.steps_per_epoch
-        return learning_rate(max(0, step - start), total_steps - start, optimizer)
+    def lr_at(self, step: int) -> float:
+        """第 ``step`` 步的学习率。"""
+        return scheduled_rate(step, self.total_steps, self.steps_per_epoch, self.config.optimizer)
 
     def train_step(self, batch: tuple[Tensor, ...]) -> dict[str, Tensor]:
         """前向、反向、更新，返回这一批的损失与指标。多数任务一批更新一次，生成对抗网络更新两次。"""
@@ -286,9 +281,7 @@ class Trainer:
     def check_weights(self) -> None:
         """刚做完的一步之后，参数是不是有限数。"""
         done = self.step - 1
-        check_weights(
-            self.model, done // self.steps_per_epoch + 1, self.step, self.lr_at(done, self.total_steps)
-        )
+        check_weights(self.model, done // self.steps_per_epoch + 1, self.step, self.lr_at(done))
 
     def fail(self, what: str, reason: str, batch: tuple[Tensor, ...]) -> NoReturn:
         """训练坏了：存下这一批，说明原因。"""
@@ -419,7 +412,7 @@ class Trainer:
                 f"{path} 已经训练完 {state['epoch']} 轮；要接着训练，请加大轮数，并让学习率从那里重新安排，"
                 f"例如 {more_epochs(state['epoch'])}"
             )
-        self.check_rate(path, state)
+        check_rate(path, state, self.changes, self.config, self.steps_per_epoch)
         load_weights(self.model, path)
         arrays = read_arrays(path, ".pdopt")
         self.task.set_state(
@@ -440,47 +433,6 @@ class Trainer:
         """最后一步已经存下，却没来得及测试、画曲线、写总结：接着做完就行。"""
         return holds(self.folder, path) and (read_summary(self.folder) or {}).get("status") != "finished"
 
-    def check_start_epoch(self) -> None:
-        """``optimizer.start_epoch`` 只用于接着训练：那一轮已经训练完。"""
-        start, done = self.config.optimizer.start_epoch, self.step // self.steps_per_epoch
-        if start > done:
-            raise UserError(f"optimizer.start_epoch 是 {start}，而只训练完了 {done} 轮；它只用于接着训练")
-
-    def check_rate(self, path: str | Path, state: dict) -> None:
-        """学习率的安排改了，或总步数改变、安排随之伸缩：学习率若因此而变，就停下来说明，不悄悄地跳。
-
-        写明了从第几轮起重新安排（``optimizer.start_epoch``）的，是有意的。
-        """
-        step, before = state["step"], state.get("total_steps", self.total_steps)
-        saved, now = saved_config(path, state), self.config.optimizer
-        touched = {key: pair for key, pair in self.changes.items() if under(key, RATE)}
-        restarted = now.start_epoch > 0 and (saved is None or "optimizer.start_epoch" in touched)
-        if restarted or (before == self.total_steps and not touched):
-            return
-        old = self.lr_at(min(step, before - 1), before, saved and saved.optimizer)
-        new = self.lr_at(step, self.total_steps)
-        held = now.schedule == "constant" and abs(new - old) <= 0.01 * old  # 保持现在的学习率
-        if touched and not held:
-            done = state["epoch"]
-            remedy = (
-                f"若是有意的，请写明从第 {done} 轮之后重新安排：-o optimizer.start_epoch={done}；否则请改回去"
-                if done
-                else "第一轮还没有训练完，请改回去，或去掉 --resume 从头训练"
-            )
-            raise UserError(
-                f"学习率的安排与检查点 {split_suffix(path)} 的不同：{show(touched)}，"
-                f"现在这一步会从 {old:.3g} 变为 {new:.3g}。{remedy}"
-            )
-        if not touched and new > 1.01 * old:
-            raise UserError(
-                f"总轮数从 {before // self.steps_per_epoch} 改为 {self.config.train.epochs}，学习率的安排"
-                f"（{self.config.optimizer.schedule}）随之伸长，会从 {old:.3g} 跳到 {new:.3g}。请二者选一：\n"
-                f"  从这里起重新安排一段：{more_epochs(state['epoch'], self.config.train.epochs)}，"
-                f"再用 optimizer.lr 定它的最大值\n"
-                f"  保持现在的学习率：-o train.epochs={self.config.train.epochs} optimizer.schedule=constant "
-                f"optimizer.warmup=0 optimizer.lr={old:.3g}"
-            )
-
     def restore_best(self, resume: Path) -> None:
         """使 ``self.best`` 与文件夹里的 ``best`` 相符：它可能没来得及写、坏了，也可能留在别的文件夹里。"""
         best = self.folder / "best"
@@ -496,78 +448,17 @@ class Trainer:
 
     def write_summary(self, status: str) -> dict:
         """写 summary.json，返回其内容。"""
-        expect = self.config.expect
-        summary = {
-            "status": status,
-            "dry_run": self.dry_run,
-            "model": self.config.model.name,
-            "data": self.config.data.name,
-            "facts": self.info.get("data", {}).get("facts", {}),
-            "trainable_parameters": count_parameters(self.model),
-            "best": self.best,
-            "last": self.last,
-            "test": self.tested,
-            "pictures": self.pictures,
-            "epochs": self.config.train.epochs,
-            "step": self.step,
-            "wall_seconds": round(self.elapsed(), 3),
-            "cpu_seconds": round(time.process_time(), 1),  # 各线程之和，含起步；接着训练的只算最后一段
-            "samples_per_second": round(self.num_seen / max(self.train_seconds, 1e-9), 2),
-            "baselines": self.baselines,
-            "expect": expect.model_dump() if expect else None,
-            "inside": self.inside() if status == "finished" else None,
-            "seed": self.config.seed,
-            "commit": current_commit(),
-            "device": paddle.device.get_device(),
-            "machine": machine(),
-            "environment": self.environment,
-            "versions": {
-                "paddle_notes": __version__,
-                "paddle": paddle.__version__,
-                "numpy": np.__version__,
-                "python": platform.python_version(),
-            },
-        }
+        summary = summarize(self, status)
         write_summary(self.folder, summary)
         return summary
-
-    def inside(self) -> bool | None:
-        """测试部分的指标（没有测试部分时是验证的）是否在配置里写的范围之内；没有写或试运行时为 None。"""
-        if self.config.expect is None or self.dry_run or not self.best:
-            return None
-        return self.config.expect.holds(self.tested.get(self.task.metric, self.best["value"]))
 
     def finish(self) -> dict:
         """画曲线、写总结，告诉用户结果在哪里、接下来敲什么。"""
         draw_curves(self.folder / "metrics.jsonl", self.folder / "curves.png", self.task.metric)
         self.pictures = save_animations(self.folder / VDL / VDL_FILE, self.folder / PICTURES)
         summary = self.write_summary("finished")
-        best, metric = self.best, self.task.metric
-        logger.info("训练结束，用时 %s", format_seconds(summary["wall_seconds"]))
-        logger.info(
-            "%s：验证 %.4f（最好的第 %d 轮；最后一轮 %.4f），测试 %s",
-            metric,
-            best["value"],
-            best["epoch"],
-            self.last[metric],
-            f"{self.tested[metric]:.4f}"
-            if self.tested
-            else "—（这份数据没有测试部分；验证的数是挑出来的，偏乐观）",
-        )
-        for name, parts in self.baselines.items():
-            figures = (
-                f"{PART_NAMES[part]} {format_metrics({metric: found[metric]} if metric in found else found)}"
-                for part, found in parts.items()
-            )
-            logger.info("对照：%s，%s", name, "，".join(figures))
-        expect = self.config.expect
-        if expect and self.dry_run:
-            logger.info("预期：%s；这是试运行，不作比较", expect.bound())
-        elif expect:
-            verdict = "在预期之内" if summary["inside"] else "不在预期之内"
-            logger.info("预期：%s（2 核 CPU 约 %g 分钟） —— %s", expect.bound(), expect.minutes, verdict)
-        logger.info("检查点：%s", self.folder / "best")
-        logger.info("看曲线：visualdl --logdir %s --language zh", quote(str(self.folder / VDL)))
+        for line in report(summary, self.folder):
+            logger.info(line)
         return summary
 
     def stop_if_requested(self) -> None:

@@ -39,7 +39,7 @@ class NextWord(Task):
 
     def __init__(self, info: dict):
         super().__init__(info)
-        counts = paddle.to_tensor(info["counts"], "float64")
+        counts = paddle.to_tensor(info.counts, "float64")
         self.log_absent = paddle.log1p(-counts / counts.sum())  # ln(1 − q)，(V,)
 
     def loss(self, model: nn.Layer, batch: tuple[Tensor, ...]) -> tuple[Tensor, Metrics]:

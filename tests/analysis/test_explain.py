@@ -10,7 +10,7 @@ from PIL import Image
 
 from paddle_notes import models
 from paddle_notes.analysis.explain import draw, explain, fast_gradient_sign, occlusion, saliency
-from paddle_notes.data.images import Preprocess
+from paddle_notes.data.preprocess import Preprocess
 from paddle_notes.runtime import seed_everything
 
 PREPROCESS = Preprocess(2, 6, (0.5, 0.25), (0.25, 0.5), 6)

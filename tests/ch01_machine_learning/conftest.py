@@ -8,8 +8,8 @@ import pytest
 @pytest.fixture(scope="package")
 def digits():
     """训练图像 (4000, 28, 28)、标签、测试图像 (1000, 28, 28)、标签；与本章的 digits.py 同样的划分。"""
-    from paddle_notes.data.images import split_indices
     from paddle_notes.data.mnist5k import read_mnist5k
+    from paddle_notes.data.splits import split_indices
 
     images, labels = read_mnist5k()
     images = images[..., 0].astype("float64")

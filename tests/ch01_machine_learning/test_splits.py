@@ -7,7 +7,7 @@ import pytest
 from sklearn.model_selection import KFold
 
 from paddle_notes.ch01_machine_learning.splits import k_fold, stratified_split, train_valid_test_split
-from paddle_notes.data.images import split_indices
+from paddle_notes.data.splits import split_indices
 
 
 @pytest.mark.parametrize(("num_samples", "num_folds"), [(10, 5), (13, 5), (7, 7), (101, 4), (5, 2)])

@@ -158,8 +158,7 @@ def test_image_too_small(size):
 )
 def test_overfits_one_batch(form, optimizer, steps, mnist5k, make_config, output):
     """用真正的训练循环反复学同样的 32 张图像，损失应降到 0.05 以下。"""
-    from paddle_notes.data.batches import ImageBatches
-    from paddle_notes.data.images import ImageSet
+    from paddle_notes.data.images import ImageBatches, ImageSet
     from paddle_notes.engine.tasks import build_task
     from paddle_notes.engine.trainer import Trainer
 

@@ -16,8 +16,8 @@ from paddle_notes.data.augment import (
     light_colors,
     shift_images,
 )
-from paddle_notes.data.batches import ImageBatches
-from paddle_notes.data.images import ImageSet, Preprocess
+from paddle_notes.data.images import ImageBatches, ImageSet
+from paddle_notes.data.preprocess import Preprocess
 from paddle_notes.errors import UserError
 
 

@@ -46,8 +46,8 @@ def test_batches(sets):
     assert images.shape == (16, 1, SIDE, SIDE) and images.dtype == np.float32
     assert (sentences[:, 0] == BEGIN).all() and ((sentences == END).sum(1) == 1).all()
     info = train.info()
-    assert info == test.info() and info["facts"]["vocab_size"] == len(info["vocabulary"]) == 4 + 17
-    vocabulary = Vocabulary(info["vocabulary"])
+    assert info == test.info() and info.facts()["vocab_size"] == len(info.vocabulary) == 4 + 17
+    vocabulary = Vocabulary(info.vocabulary)
     for picture, row in zip(images, sentences):
         sentence = "".join(vocabulary.decode(row))
         columns = picture.max((0, 1)) > 0

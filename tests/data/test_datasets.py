@@ -66,7 +66,7 @@ def test_idx(idx_folder, name):
     assert np.array_equal(test.dataset.images[:, 0], expected[1])
     assert test.dataset.labels.tolist() == [0, 1, 2, 3, 4, 5]
     assert sorted(train.dataset.labels) == sorted(valid.dataset.labels) == list(range(10))
-    assert train.info()["facts"]["num_classes"] == 10
+    assert train.info().num_classes == 10
 
 
 def test_fashion_mnist_installed_by_debian(idx_folder, monkeypatch):
@@ -149,7 +149,7 @@ def test_idx_impossible_headers(tmp_path, header, said):
 @pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="这个系统没有管道文件")
 def test_special_files_are_refused_not_waited_for(tmp_path):
     """管道没有人写，读它会一直等下去。"""
-    from paddle_notes.data.images import Preprocess
+    from paddle_notes.data.preprocess import Preprocess
     from paddle_notes.data.tables import read_table
     from paddle_notes.data.vocabulary import read_text
 
@@ -291,7 +291,7 @@ def photos(tmp_path):
 
 def test_folder_splits_by_class(photos):
     train, valid, test = read("folder", photos, image_size=16)
-    assert train.info()["class_names"] == ["狗", "猫"]
+    assert train.info().class_names == ["狗", "猫"]
     assert np.bincount(train.dataset.labels).tolist() == [7, 7]
     assert np.bincount(valid.dataset.labels).tolist() == [1, 1]
     assert np.bincount(test.dataset.labels).tolist() == [2, 2]
@@ -385,7 +385,7 @@ def test_flowers102(flowers):
     assert train.dataset.labels.tolist() == [101, 4, 1]  # 文件里从 1 数起
     assert (valid.dataset.labels.tolist(), test.dataset.labels.tolist()) == ([4, 2], [0])
     assert train.dataset.images[:, 0, 0, 0].tolist() == [20, 60, 100]
-    assert train.info()["facts"]["num_classes"] == 102
+    assert train.info().num_classes == 102
 
 
 def test_flowers102_incomplete(flowers):

@@ -26,7 +26,7 @@ from paddle_notes.data.digit_scenes import (
     sample,
     smooth,
 )
-from paddle_notes.data.images import split_three
+from paddle_notes.data.splits import split_three
 from paddle_notes.errors import UserError
 
 COUNT = 60
@@ -213,7 +213,8 @@ def test_pieces_come_from_the_same_part(monkeypatch):
 
     def record(digits, count, part, knobs):
         given.append(digits)
-        return np.zeros((count, 3, SIDE, SIDE), "uint8"), np.zeros(count, int)
+        pixels = np.arange(count * 3 * SIDE**2) % 256  # 不能全相同，要除以标准差
+        return pixels.reshape(count, 3, SIDE, SIDE).astype("uint8"), np.zeros(count, int)
 
     monkeypatch.setattr(digit_scenes, "make", record)
     digit_scenes.load(SceneData(name="digit_scenes"))
@@ -226,8 +227,8 @@ def test_info(sets):
     train, valid, test = sets
     assert train.info() == valid.info() == test.info()
     info = train.info()
-    assert info["kind"] == "image" and info["class_names"] == list("0123456789")
-    assert info["facts"] == {"in_channels": 3, "image_size": SIDE, "num_classes": 10}
+    assert info.kind == "image" and info.class_names == list("0123456789")
+    assert info.facts() == {"in_channels": 3, "image_size": SIDE, "num_classes": 10}
     pixels = train.preprocess.normalize(train.images)  # 均值与标准差由训练部分算出
     assert np.abs(pixels.mean((0, 2, 3))).max() < 1e-3 and np.abs(pixels.std((0, 2, 3)) - 1).max() < 1e-3
 

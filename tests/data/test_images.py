@@ -12,15 +12,10 @@ from PIL import Image
 
 from paddle_notes.config import ImageData
 from paddle_notes.data import images
-from paddle_notes.data.images import (
-    ImageFiles,
-    Preprocess,
-    make_preprocess,
-    open_files,
-    resize,
-    split_indices,
-    split_three,
-)
+from paddle_notes.data import preprocess as preprocess_module
+from paddle_notes.data.images import ImageFiles, make_preprocess, open_files
+from paddle_notes.data.preprocess import Preprocess, resize
+from paddle_notes.data.splits import split_indices, split_three
 from paddle_notes.errors import UserError
 
 GRAY, COLOR = (Preprocess(c, 4, (0.5,) * c, (0.5,) * c, load_size=4) for c in (1, 3))
@@ -258,7 +253,7 @@ def test_huge_image(tmp_path):
 
 def test_images_too_large_to_convert(tmp_path, monkeypatch):
     """Pillow 肯读的一亿多像素，转换时要占几 GB。"""
-    monkeypatch.setattr(images, "MAX_PIXELS", 100)
+    monkeypatch.setattr(preprocess_module, "MAX_PIXELS", 100)
     Image.new("L", (10, 11)).save(tmp_path / "x.png")
     with pytest.raises(UserError, match="有 10×11 像素，请先缩小"):
         GRAY.load(tmp_path / "x.png")

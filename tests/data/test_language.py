@@ -93,7 +93,7 @@ def test_lines_are_kept_whole(tmp_path):
     assert read(train) == "春眠不觉晓\n处处闻啼鸟\n"
     assert read(valid) == read(test) == "□□□□□\n"
     assert train.info() == valid.info() == test.info()
-    assert train.info()["vocabulary"][train.info()["boundary"]] == "\n"
+    assert train.info().vocabulary[train.info().boundary] == "\n"
 
 
 def test_repeated_lines_stay_on_one_side(tmp_path):
@@ -112,7 +112,7 @@ def test_one_line_is_cut_in_the_middle(tmp_path):
     train, valid, test = text(tmp_path, "一二" * 10, valid_fraction=0.2, test_fraction=0.2)
     assert read(train) == "一二" * 6 and read(valid) == "一二" * 2
     assert read(test) == "一二" * 2 + "□"  # 换行只在测试部分
-    assert train.info()["boundary"] == UNKNOWN
+    assert train.info().boundary == UNKNOWN
 
 
 def test_max_chars_and_rare_characters(tmp_path):
@@ -134,7 +134,7 @@ def test_one_huge_line(tmp_path):
     """100 万字的一行。"""
     parts = text(tmp_path, "天地玄黄宙" * 200_000)
     assert sum(part.num_samples for part in parts) + 3 == 1_000_001
-    assert len(parts.train.info()["vocabulary"]) == 4 + 5
+    assert len(parts.train.info().vocabulary) == 4 + 5
 
 
 @pytest.mark.parametrize(

@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 
 from paddle_notes.config import ImageData
-from paddle_notes.data.images import split_three
 from paddle_notes.data.mnist5k import MEAN, STD, load, read_mnist5k
+from paddle_notes.data.splits import split_three
 from paddle_notes.errors import UserError
 
 SHA256 = {
@@ -72,15 +72,15 @@ def test_load(raw, mnist5k):
         assert np.array_equal(part.labels, raw[1][index])
         assert part.class_names == tuple("0123456789")
     assert train.preprocess is valid.preprocess is test.preprocess
-    assert train.info() == {
+    assert train.info().dump() == {
         "kind": "image",
         "facts": {"in_channels": 1, "image_size": 28, "num_classes": 10},
         "class_names": list("0123456789"),
         "preprocess": {
             "in_channels": 1,
             "image_size": 28,
-            "mean": MEAN,
-            "std": STD,
+            "mean": [*MEAN],
+            "std": [*STD],
             "load_size": 28,
         },
     }

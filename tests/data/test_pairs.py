@@ -140,10 +140,10 @@ def test_date_batch():
     assert not (sources == UNKNOWN).any() and not (targets == UNKNOWN).any()
     info = data.info()
     assert info == valid.info() == test.info()
-    assert info["max_length"] == 11
-    assert info["facts"] == {
-        "src_vocab_size": len(info["source_vocabulary"]),
-        "tgt_vocab_size": len(info["target_vocabulary"]),
+    assert info.max_length == 11
+    assert info.facts() == {
+        "src_vocab_size": len(info.source_vocabulary),
+        "tgt_vocab_size": len(info.target_vocabulary),
     }
     text = "".join(valid.dataset.targets.decode(targets[0]))
     assert parse("".join(valid.dataset.sources.decode(sources[0]))).isoformat() == text
@@ -231,9 +231,9 @@ def test_split_does_not_depend_on_the_order_of_the_file():
 def test_batches_of_pairs(write):
     train, valid, test = build_data(write(lines(), batch_size=2), 0)
     info = train.info()
-    assert info == valid.info() == test.info() and info["max_length"] == 49
-    assert info["source_tokenizer"] == "word" and info["target_tokenizer"] == "char"
-    assert "cats" in info["source_vocabulary"] or "tea" in info["source_vocabulary"]
+    assert info == valid.info() == test.info() and info.max_length == 49
+    assert info.source_tokenizer == "word" and info.target_tokenizer == "char"
+    assert "cats" in info.source_vocabulary or "tea" in info.source_vocabulary
     found = []
     for sources, targets, _ in train.epoch(1):
         assert (targets[:, 0] == BEGIN).all() and ((targets == END).sum(1) == 1).all()
@@ -241,7 +241,7 @@ def test_batches_of_pairs(write):
         assert sources.min(axis=1).min() >= 0
     assert sorted(found) == sorted(b for _, b in train.dataset.pairs)
     words = {word for a, _ in train.dataset.pairs for word in re.findall(r"\w+|[^\w\s]", a.lower())}
-    assert set(info["source_vocabulary"][4:]) == words  # 词表只由训练部分数出
+    assert set(info.source_vocabulary[4:]) == words  # 词表只由训练部分数出
 
 
 def test_references_of_a_source_share_a_batch():

@@ -105,7 +105,7 @@ def test_any_csv(tmp_path):
     rows = "\n".join(f"{i},{value},x" for i, value in enumerate([*VALUES, "", *VALUES]))
     file.write_text(f"日期,气温,注\n{rows}\n", encoding="utf-8-sig")
     train, _, test = build_data(config(path=str(file), target="气温", batch_size=4), 0)
-    assert train.info()["name"] == "气温" and len(train.dataset.values) == 21
+    assert train.info().name == "气温" and len(train.dataset.values) == 21
     assert train.dataset.values[10] == train.dataset.values[9] == 3  # 空格是缺失
     assert next(test.epoch())[0].shape == (4, 2, 1)
     with pytest.raises(UserError, match="没有 风 一列，有的是 日期、气温、注"):

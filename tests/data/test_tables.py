@@ -113,4 +113,4 @@ def test_a_csv_with_mixed_columns(tmp_path):
     parts = build_data(TableData(name="house_price", path=str(file)), 0)
     assert [part.num_samples for part in parts] == [38, 10, 12]
     info = parts.train.info()
-    assert info["facts"]["num_features"] == 1 + 3 and list(info["encoder"]["numeric"]) == ["面积"]
+    assert info.num_features == 1 + 3 and list(info.encoder["numeric"]) == ["面积"]

@@ -32,7 +32,7 @@ def test_reviews_facts(reviews):
     assert [part.num_samples for part in reviews] == [12_124, 1_732, 3_464]
     shares = [part.dataset.labels.mean() for part in reviews]
     assert np.ptp(shares) < 0.001  # 分层
-    assert train.info() == valid.info() == test.info() and train.info()["class_names"] == ["差评", "好评"]
+    assert train.info() == valid.info() == test.info() and train.info().class_names == ["差评", "好评"]
 
 
 def test_vocabulary_comes_from_the_training_part(reviews):
@@ -97,7 +97,7 @@ def test_tables(tmp_path, encoding, separator):
     parts = table(file)
     assert [part.num_samples for part in parts] == [28, 4, 8]
     info = parts.train.info()
-    assert info["class_names"] == ["正", "负"] and "房" in info["vocabulary"]
+    assert info.class_names == ["正", "负"] and "房" in info.vocabulary
     found = parts.baselines()
     assert list(found) == ["词元 TF-IDF＋逻辑回归", "字符 TF-IDF＋逻辑回归"]
     assert all(scores == {"valid": {"accuracy": 1}, "test": {"accuracy": 1}} for scores in found.values())
@@ -148,7 +148,7 @@ def test_no_baseline_without_words(tmp_path):
     rows = [f"{c},{'正负'[i % 2]}" for i, c in enumerate("甲乙丙丁戊己庚辛")]
     file.write_text("\n".join(["text,label", *rows]), encoding="utf-8")
     parts = table(file)
-    assert parts.train.info()["facts"]["vocab_size"] == 4
+    assert parts.train.info().facts()["vocab_size"] == 4
     assert list(parts.baselines()) == ["字符 TF-IDF＋逻辑回归"]
 
 
@@ -205,7 +205,7 @@ def test_imdb(tmp_path):
     assert "train 0 is good ! bye" in rows[0] + rows[1]
     assert all(row.startswith("train") for row in rows[0] + rows[1])
     assert len(set(rows[0] + rows[1])) == 20 and all(row.startswith("test") for row in rows[2])
-    assert parts.valid.dataset.labels.tolist() == [1, 0] and parts.train.info()["class_names"] == [
+    assert parts.valid.dataset.labels.tolist() == [1, 0] and parts.train.info().class_names == [
         "负面",
         "正面",
     ]

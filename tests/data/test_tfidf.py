@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy.sparse import csr_matrix
 
-from paddle_notes.data.images import split_indices
+from paddle_notes.data.splits import split_indices
 from paddle_notes.data.tfidf import HELD_OUT, STRENGTHS, fit_logistic, tfidf_scores
 
 

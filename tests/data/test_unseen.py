@@ -15,7 +15,7 @@ import pytest
 
 from paddle_notes.config import parse_config
 from paddle_notes.data import build_data, captions, language, pairs, series, tables, text
-from paddle_notes.data.images import split_three
+from paddle_notes.data.splits import split_three
 
 STRANGE = "龘靐齉爩"  # 别处没有的字
 PARTS = ("train", "valid", "test")

@@ -109,7 +109,7 @@ def test_windows_predict_every_word_and_the_end(corpus):
     text = vocabulary.decode(t for t in targets if t != 3)
     assert text[:8] == lines[0].split() and (targets == 3).sum() > 100
     assert (contexts[0] == 3).all() and contexts[3].tolist() == targets[:3].tolist()
-    assert parts.train.info()["counts"][3] == (targets == 3).sum()
+    assert parts.train.info().counts[3] == (targets == 3).sum()
 
 
 def test_baselines_of_the_windows_are_perplexities(corpus):

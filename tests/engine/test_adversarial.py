@@ -14,17 +14,13 @@ from paddle_notes import models
 from paddle_notes.ch09_generative import adversarial_losses
 from paddle_notes.config import parse_config
 from paddle_notes.engine import adversarial
-from paddle_notes.engine.adversarial import (
-    Adversarial,
-    find_problems,
-    fixed_noise,
-    frechet_distance,
-    generate_images,
-    make_grid,
-)
+from paddle_notes.engine.adversarial import Adversarial, find_problems
 from paddle_notes.engine.checkpoint import load_weights, read_arrays, read_state
 from paddle_notes.engine.evaluate import evaluate, to_tensors
+from paddle_notes.engine.folder import decide_start
 from paddle_notes.engine.interrupt import Interrupted
+from paddle_notes.engine.judge import frechet_distance
+from paddle_notes.engine.samples import fixed_noise, generate_images, make_grid
 from paddle_notes.engine.tasks import build_task
 from paddle_notes.engine.trainer import Trainer
 from paddle_notes.errors import UserError
@@ -71,7 +67,7 @@ def run(config, data, name: str = "gan", stop_at: int | None = None, resume=None
         seed_everything(config.seed)
     Path(config.output_dir).mkdir(parents=True, exist_ok=True)
     trainer = Trainer(build_network(name), build_task(config.task, data[0].info()), config)
-    train_step = trainer.train_step
+    train_step, start = trainer.train_step, decide_start(trainer.folder, resume)
 
     def step(batch):
         metrics = train_step(batch)
@@ -80,10 +76,10 @@ def run(config, data, name: str = "gan", stop_at: int | None = None, resume=None
 
     trainer.train_step = step
     if stop_at is None:
-        trainer.fit(*data, resume=resume)
+        trainer.fit(*data, start)
     else:
         with pytest.raises(Interrupted):
-            trainer.fit(*data, resume=resume)
+            trainer.fit(*data, start)
         assert trainer.step == stop_at
     return trainer
 

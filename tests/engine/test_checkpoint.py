@@ -22,7 +22,6 @@ from paddle_notes.engine.checkpoint import (
     load_weights,
     newest_whole,
     read_arrays,
-    read_description,
     read_state,
     save_checkpoint,
     settle,
@@ -129,18 +128,6 @@ def test_checksums_are_stored(checkpoint):
         assert stored[suffix] == crc32(checkpoint.with_suffix(suffix))
     (checkpoint.parent / "x").write_bytes(b"123456789")
     assert crc32(checkpoint.parent / "x") == 0xCBF43926  # CRC-32 的标准检验值
-
-
-def test_description_rebuilds_the_network(tmp_path):
-    data = {"kind": "table", "facts": {"num_features": 3}}
-    save(tmp_path / "a", model={"name": "lenet"}, data=data)
-    assert read_description(tmp_path / "a") == ({"name": "lenet"}, data)
-
-
-def test_checkpoint_without_a_description(tmp_path):
-    save(tmp_path / "a", model={"name": "lenet"})
-    with pytest.raises(UserError, match="没有网络与数据的说明"):
-        read_description(tmp_path / "a")
 
 
 def test_copy(checkpoint):

@@ -10,7 +10,7 @@ import pytest
 
 from paddle_notes.config import DATA_SECTIONS, TASK_SECTIONS, Config, all_keys, dump_config
 from paddle_notes.data import Parts
-from paddle_notes.data.batches import ImageBatches
+from paddle_notes.data.images import ImageBatches
 from paddle_notes.engine.checkpoint import save_checkpoint
 from paddle_notes.engine.matching import (
     FREE,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import math
+from types import SimpleNamespace
 
 import numpy as np
 import paddle
@@ -16,6 +17,7 @@ from paddle_notes.config import parse_config
 from paddle_notes.data import build_data
 from paddle_notes.engine.checkpoint import read_arrays
 from paddle_notes.engine.evaluate import evaluate
+from paddle_notes.engine.folder import decide_start
 from paddle_notes.engine.interrupt import Interrupted
 from paddle_notes.engine.sequence_tasks import (
     Caption,
@@ -110,9 +112,13 @@ class Repeater(nn.Layer):
         return paddle.to_tensor([(self.sentence + [0] * max_length)[:max_length]] * len(images))
 
 
+def info(kind: str, max_length: int) -> SimpleNamespace:
+    return SimpleNamespace(kind=kind, max_length=max_length)
+
+
 @pytest.mark.parametrize(("task_class", "kind"), [(Caption, "caption"), (Translation, "pairs")])
 def test_sentence_accuracy(task_class, kind):
-    task = task_class({"kind": kind, "max_length": 6})
+    task = task_class(info(kind, 6))
     sentences = paddle.to_tensor([[2, 4, 5, 3, 0]] * 3 + [[2, 5, 5, 4, 3]])
     batch = paddle.zeros([4, 3]), sentences, paddle.arange(4)
     model = Repeater([4, 5, 3])
@@ -121,12 +127,12 @@ def test_sentence_accuracy(task_class, kind):
     model.train()
     assert task.loss(model, batch)[1] == {}
     with pytest.raises(UserError, match="用不了这种数据（image）"):
-        task_class({"kind": "image"})
+        task_class(SimpleNamespace(kind="image"))
 
 
 def test_any_reference_of_a_source_makes_the_answer_right():
     """三个源句：第一句三个参考译文对一个，第二句一个不对，第三句两个都对；全对的比例按源句算。"""
-    task = Translation({"kind": "pairs", "max_length": 6})
+    task = Translation(info("pairs", 6))
     right, wrong = [2, 4, 5, 3, 0], [2, 5, 5, 4, 3]
     sentences = paddle.to_tensor([wrong, right, wrong, wrong, right, right])
     batch = paddle.zeros([6, 3]), sentences, paddle.to_tensor([7, 7, 7, 2, 9, 9])
@@ -170,7 +176,7 @@ EMPTY = (np.zeros((2, 3)), np.zeros((2, 4), "int64"), np.arange(2))
 @pytest.mark.parametrize("batches", [(LONG, SHORT), (LONG, EMPTY, SHORT)])
 def test_the_loss_averages_tokens_and_the_accuracy_averages_sentences(batches, task_class, kind):
     """两批长短不同，另有一批全是填充：损失恰是全部词元的平均，全对的比例是全部句子的平均。"""
-    model, task = Guesser(), task_class({"kind": kind, "max_length": 4})
+    model, task = Guesser(), task_class(info(kind, 4))
     found = evaluate(model, task, Listed(*batches))
     costs = []
     for row in (row for _, sentences, _ in batches for row in sentences):
@@ -191,7 +197,7 @@ def test_batches_of_nothing_but_padding():
         loss = token_loss(logits, paddle.zeros([2, 3], "int64"), smoothing)
         loss.backward()
         assert loss.item() == 0 and (logits.grad.numpy() == 0).all()
-    assert evaluate(Guesser(), Caption({"kind": "caption", "max_length": 4}), Listed(EMPTY))["loss"] == 0
+    assert evaluate(Guesser(), Caption(info("caption", 4)), Listed(EMPTY))["loss"] == 0
 
 
 # ---------------------------------------------------------------- 语言模型
@@ -257,7 +263,7 @@ def test_carried_evaluation_does_not_depend_on_the_length(make, length):
 def test_state_is_not_carried_into_another_epoch(make):
     _, model, task, _, valid_data = make()
     assert evaluate(model, task, valid_data) == evaluate(model, task, valid_data)
-    independent = LanguageModel({"kind": "language", "carry": False, "facts": {"vocab_size": 4}})
+    independent = LanguageModel(SimpleNamespace(kind="language", carry=False, vocab_size=4))
     evaluate(model, independent, valid_data)
     assert task.state().keys() == {"0", "1"} and independent.state() == {}
     task.start_epoch()
@@ -286,7 +292,7 @@ def test_resuming_in_the_middle_of_an_epoch_is_bit_identical(make, output, monke
     assert np.array_equal(saved["task.0"], task.carried[0].numpy()) and np.abs(saved["task.1"]).max() > 0
 
     config, model, task, train_data, valid_data = make()
-    Trainer(model, task, config).fit(train_data, valid_data, resume=output / "last")
+    Trainer(model, task, config).fit(train_data, valid_data, start=decide_start(output, output / "last"))
     found = read_arrays(output / "last")
     assert found.keys() == expected.keys()
     assert all(np.array_equal(found[name], expected[name]) for name in expected)

@@ -20,11 +20,13 @@ from paddle import nn
 
 from paddle_notes import models
 from paddle_notes.config import load_config
+from paddle_notes.data.info import ImageInfo, TextInfo
+from paddle_notes.data.preprocess import Preprocess
 from paddle_notes.engine import trainer as trainer_module
 from paddle_notes.engine.checkpoint import kept_epochs, newest_whole, read_arrays, read_state
 from paddle_notes.engine.diagnose import hint_if_stuck
 from paddle_notes.engine.evaluate import Meter, evaluate
-from paddle_notes.engine.folder import FILES, VDL, clear_folder, read_summary
+from paddle_notes.engine.folder import FILES, VDL, clear_folder, decide_start, read_summary
 from paddle_notes.engine.interrupt import Interrupted, StopSignal
 from paddle_notes.engine.lock import FolderLock
 from paddle_notes.engine.tasks import Classification, Task, build_task
@@ -32,7 +34,7 @@ from paddle_notes.engine.trainer import Trainer
 from paddle_notes.errors import UserError
 from paddle_notes.runtime import seed_everything
 
-INFO = {"kind": "image", "facts": {"num_classes": 10}}
+INFO = ImageInfo(class_names=list("0123456789"), preprocess=Preprocess(1, 28, (0.5,), (0.25,), 28))
 
 
 def small_network() -> nn.Layer:
@@ -57,7 +59,7 @@ def run(config, data, build=small_network, stop_at: int | None = None, resume=No
     model = build()
     Path(config.output_dir).mkdir(parents=True, exist_ok=True)
     trainer = Trainer(model, build_task(config.task, INFO), config, **options)
-    train_step = trainer.train_step
+    train_step, start = trainer.train_step, decide_start(trainer.folder, resume)
 
     def step(batch):
         metrics = train_step(batch)
@@ -66,10 +68,10 @@ def run(config, data, build=small_network, stop_at: int | None = None, resume=No
 
     trainer.train_step = step
     if stop_at is None or stop_at >= config.train.epochs * len(data[0]):
-        trainer.summary = trainer.fit(*data, resume)
+        trainer.summary = trainer.fit(*data, start)
     else:
         with pytest.raises(Interrupted):
-            trainer.fit(*data, resume)
+            trainer.fit(*data, start)
         assert trainer.step == stop_at
     return trainer
 
@@ -667,7 +669,9 @@ def test_hint_only_when_nothing_was_learned():
     assert hint_if_stuck(task, 2.3, 2, 20, config) is None  # 只在第一轮之后说
     assert hint_if_stuck(task, 2.3, 1, 5, config) is None  # 才 5 步，还早
     assert "训练了 4 轮" in hint_if_stuck(task, 2.3, 4, 5, config)
-    text = Classification({"kind": "text", "facts": {"num_classes": 2}})
+    text = Classification(
+        TextInfo(class_names=["坏", "好"], vocabulary=list("abcd"), tokenizer="char", max_length=9)
+    )
     assert "diagnose.py" not in hint_if_stuck(text, 0.7, 1, 20, config)  # 它只用于图像分类
     assert Task.blind_loss == math.inf  # 不知道什么也没学会是多少的任务，不提醒
 

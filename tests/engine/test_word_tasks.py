@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from types import SimpleNamespace
 
 import numpy as np
 import paddle
@@ -27,7 +28,7 @@ def test_loss_of_word_vectors_by_hand():
     seed_everything(0)
     model = models.build("word2vec", vocab_size=7, embedding_dim=4)
     batch = (np.array([1, 2]), np.array([3, 4]), np.array([[5, 3, 0], [6, 1, 2]]))
-    task = WordVectors({"kind": "word_pairs"})
+    task = WordVectors(SimpleNamespace(kind="word_pairs"))
     loss, metrics = task.loss(model, tuple(map(paddle.to_tensor, batch)))
     inputs, outputs = (p.numpy().astype("float64") for p in model.parameters())
     total = 0.0
@@ -58,7 +59,7 @@ def test_a_step_equals_the_trainer_by_hand(architecture):
     model = models.build("word2vec", vocab_size=9, embedding_dim=5, architecture=architecture)
     for parameter, table in zip(model.parameters(), tables, strict=True):
         parameter.set_value(table)
-    task = WordVectors({"kind": "word_pairs"})
+    task = WordVectors(SimpleNamespace(kind="word_pairs"))
     optimizer = build_optimizer(OptimizerConfig(name="sgd", lr=64 * lr), model.parameters())
     loss, _ = task.loss(model, tuple(map(paddle.to_tensor, batch)))
     loss.backward()
@@ -72,7 +73,7 @@ def test_a_step_equals_the_trainer_by_hand(architecture):
 
 
 def next_word(counts) -> NextWord:
-    return NextWord({"kind": "word_windows", "counts": counts})
+    return NextWord(SimpleNamespace(kind="word_windows", counts=counts))
 
 
 def test_sampled_softmax_is_corrected_by_the_chance_of_each_word():

@@ -171,7 +171,8 @@ def make_checkpoint(folder: Path) -> None:
 def make_old_checkpoint(folder: Path) -> None:
     """说明里没有自己的校验和的检查点，与一张要分类的图像。"""
     from paddle_notes import models
-    from paddle_notes.data.images import ImageSet, Preprocess
+    from paddle_notes.data.images import ImageSet
+    from paddle_notes.data.preprocess import Preprocess
     from paddle_notes.engine.checkpoint import save_checkpoint
 
     preprocess = Preprocess(1, 8, (0.5,), (0.25,), 10)

@@ -14,7 +14,6 @@ import re
 import subprocess
 import sys
 from pathlib import Path
-from typing import NamedTuple
 
 import numpy as np
 import paddle
@@ -22,6 +21,7 @@ import yaml
 from paddle import nn
 
 from paddle_notes.errors import UserError
+from paddle_notes.inference.trained import Input, Trained
 
 NAME = "inference"  # 与 PaddleX 的约定相同：inference.json、inference.pdiparams、inference.yml
 OPSET = 17  # ONNX 的算子集
@@ -33,50 +33,6 @@ graph, parameters, file, opset = sys.argv[1:]
 paddle2onnx.export(graph, parameters, file, opset_version=int(opset), optimize_tool="None")
 """
 TOLERANCE = 1e-3  # 导出前后的输出至多相差它的多少倍
-
-
-class Input(NamedTuple):
-    """网络的一个输入。"""
-
-    name: str
-    shape: list[int | None]  # None 是随意的大小，如批
-    dtype: str
-
-
-def signature(model: nn.Layer, info: dict) -> tuple[nn.Layer, list[Input]]:
-    """要导出哪一部分，它有哪些输入。``info`` 是检查点里数据的说明。"""
-    kind, facts = info["kind"], info["facts"]
-    if kind == "image" and hasattr(model, "generator"):
-        return model.average, [Input("noise", [None, model.latent_size], "float32")]
-    if kind == "image":
-        size = facts["image_size"]
-        return model, [Input("images", [None, facts["in_channels"], size, size], "float32")]
-    if kind == "text":
-        return model, [Input("tokens", [None, None], "int64"), Input("lengths", [None], "int64")]
-    if kind == "table":
-        return model, [Input("features", [None, facts["num_features"]], "float32")]
-    if kind == "series":
-        return model, [Input("windows", [None, info["window"], facts["num_features"]], "float32")]
-    raise UserError(
-        f"逐词生成的网络（{kind}）导不成一张图：每一步都要读上一步写的词；"
-        "生成请用 tools/generate.py，翻译请用 tools/translate.py"
-    )
-
-
-def example(inputs: list[Input], info: dict, batch_size: int) -> list[np.ndarray]:
-    """随机的输入，用来核对导出前后的输出；由固定的种子决定。"""
-    generator, length = np.random.default_rng(0), 12
-    arrays = []
-    for name, shape, dtype in inputs:
-        size = [batch_size, *(length if side is None else side for side in shape[1:])]
-        if name == "tokens":
-            array = generator.integers(2, info["facts"]["vocab_size"], size)
-        elif name == "lengths":
-            array = generator.integers(1, length + 1, size)
-        else:
-            array = generator.standard_normal(size)
-        arrays.append(array.astype(dtype))
-    return arrays
 
 
 def save_graph(model: nn.Layer, inputs: list[Input], folder: Path) -> None:
@@ -151,25 +107,25 @@ def largest_difference(expected: list[np.ndarray], found: list[np.ndarray]) -> f
     return float(worst)
 
 
-def export(model: nn.Layer, options: dict, info: dict, folder: Path, onnx: bool = False) -> dict[str, float]:
-    """把 ``model`` 导出到 ``folder``，再读回来核对；返回 文件名 -> 与网络的输出之差。
+def export(trained: Trained, folder: Path, onnx: bool = False) -> dict[str, float]:
+    """把 ``trained`` 导出到 ``folder``，再读回来核对；返回 文件名 -> 与网络的输出之差。
 
-    ``options`` 是造网络的选项。核对用两种批大小：图里若记死了批的大小，第二种就会出错。
+    核对用两种批大小：图里若记死了批的大小，第二种就会出错。
     """
     if onnx and not all(map(importlib.util.find_spec, ("paddle2onnx", "onnxruntime"))):
         raise UserError('转成 ONNX 要装 paddle2onnx 与 onnxruntime；请执行 pip install -e ".[cpu,onnx]"')
-    net, inputs = signature(model, info)
+    inputs, net = trained.inputs(), trained.graph()
     net.eval()
-    batches = [example(inputs, info, batch_size) for batch_size in (3, 1)]
+    batches = [trained.examples(batch_size) for batch_size in (3, 1)]
     with paddle.no_grad():
         expected = [net(*map(paddle.to_tensor, batch)).numpy() for batch in batches]
     folder.mkdir(parents=True, exist_ok=True)
     save_graph(net, inputs, folder)
     found = {f"{NAME}.json": largest_difference(expected, [run_graph(folder, batch) for batch in batches])}
     about = {
-        "model": options,
+        "model": trained.options,
         "inputs": [dict(zip(Input._fields, one)) for one in inputs],
-        "data": info,  # 预处理、类别名、词表……
+        "data": trained.info.dump(),  # 预处理、类别名、词表……
     }
     text = yaml.safe_dump(about, allow_unicode=True, sort_keys=False)
     (folder / f"{NAME}.yml").write_text(text, encoding="utf-8")

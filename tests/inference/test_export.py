@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from types import SimpleNamespace
 
 import numpy as np
 import paddle
@@ -11,80 +12,70 @@ import pytest
 import yaml
 
 from paddle_notes import models
-from paddle_notes.engine import export as module
+from paddle_notes.config import load_config
+from paddle_notes.data.info import ImageInfo, SeriesInfo, TableInfo, TextInfo
+from paddle_notes.data.preprocess import Preprocess
 from paddle_notes.engine.checkpoint import save_checkpoint
-from paddle_notes.engine.export import (
-    Input,
-    example,
-    explain_conversion,
-    export,
-    largest_difference,
-    run_graph,
-    signature,
-)
+from paddle_notes.engine.matching import dump, plain
 from paddle_notes.errors import UserError
+from paddle_notes.inference import CLASSES, trained_class
+from paddle_notes.inference import export as module
+from paddle_notes.inference.export import explain_conversion, largest_difference, run_graph
+from paddle_notes.inference.trained import Input, Trained
 from paddle_notes.runtime import seed_everything
 
-IMAGES = {"in_channels": 1, "image_size": 28, "num_classes": 4}
-LENET_INFO = {
-    "kind": "image",
-    "facts": IMAGES,
-    "class_names": list("甲乙丙丁"),
-    "preprocess": {"in_channels": 1, "image_size": 28, "load_size": 28, "mean": [0.5], "std": [0.5]},
-}
+
+def images(num_classes: int, size: int) -> ImageInfo:
+    names = [str(k) for k in range(num_classes)]
+    return ImageInfo(class_names=names, preprocess=Preprocess(1, size, (0.5,), (0.5,), size))
+
+
+TEXT = TextInfo(
+    class_names=["甲", "乙", "丙"], vocabulary=[str(i) for i in range(50)], tokenizer="char", max_length=20
+)
+# 名字 -> (任务, 数据的说明, 另外的选项)
 NETWORKS = {
-    "lenet": (IMAGES, LENET_INFO),
-    "dcgan": (
-        {"in_channels": 1, "image_size": 8, "base_width": 4, "latent_size": 5},
-        {"kind": "image", "facts": {"in_channels": 1, "image_size": 8, "num_classes": 10}},
-    ),
-    "text_cnn": (
-        {"vocab_size": 50, "num_classes": 3, "embedding_size": 6, "num_filters": 4},
-        {"kind": "text", "facts": {"vocab_size": 50, "num_classes": 3}},
-    ),
-    "text_rnn": (
-        {"vocab_size": 50, "num_classes": 3, "embedding_size": 6, "hidden_size": 5, "bidirectional": True},
-        {"kind": "text", "facts": {"vocab_size": 50, "num_classes": 3}},
-    ),
-    "forecaster": (
-        {"cell": "gru", "hidden_size": 5},
-        {"kind": "series", "facts": {"num_features": 1}, "window": 7},
-    ),
-    "linear_regression": ({"num_features": 3}, {"kind": "table", "facts": {"num_features": 3}}),
+    "lenet": ("classification", images(4, 28), {}),
+    "dcgan": ("adversarial", images(10, 8), {"base_width": 4, "latent_size": 5}),
+    "text_cnn": ("classification", TEXT, {"embedding_size": 6, "num_filters": 4}),
+    "text_rnn": ("classification", TEXT, {"embedding_size": 6, "hidden_size": 5, "bidirectional": True}),
+    "forecaster": ("regression", SeriesInfo(window=7, target_scale=2.0), {"cell": "gru", "hidden_size": 5}),
+    "linear_regression": ("regression", TableInfo(num_features=3, target_scale=2.0), {}),
 }
 
 
-def build(name: str):
-    """网络、造它的选项、数据的说明。"""
-    options, info = NETWORKS[name]
+def build(name: str) -> Trained:
+    """没有训练过的网络。"""
+    task, info, others = NETWORKS[name]
     seed_everything(0)
-    model = models.build(name, **options)
-    return model, {"name": name, **options}, info
+    config = SimpleNamespace(name=name, options=lambda: dict(others))
+    model, options = models.build_from_config(config, info)
+    return trained_class(task, info.kind)(model, options, info)
 
 
 @pytest.mark.parametrize("name", NETWORKS)
 def test_graph_gives_what_the_network_gives(name, tmp_path):
     """核对用的批是 3 与 1；再换一种批的大小与另一批数，自己算一遍。"""
-    model, options, info = build(name)
+    trained = build(name)
     folder = tmp_path / "导出" / name
-    found = export(model, options, info, folder)
+    found = trained.export(folder)
     assert found.keys() == {"inference.json"} and found["inference.json"] < 1e-5
     about = yaml.safe_load((folder / "inference.yml").read_text(encoding="utf-8"))
-    assert about["model"] == options and about["data"] == info
+    assert about["model"] == plain(trained.options) and about["data"] == trained.info.dump()
     inputs = [Input(**one) for one in about["inputs"]]
-    arrays = [array[::-1].copy() for array in example(inputs, info, 5)]
-    net, _ = signature(model, info)
+    assert inputs == trained.inputs()
+    arrays = [array[::-1].copy() for array in trained.examples(5)]
     with paddle.no_grad():
-        expected = net(*map(paddle.to_tensor, arrays)).numpy()
+        expected = trained.graph()(*map(paddle.to_tensor, arrays)).numpy()
     assert len(expected) == 5
     np.testing.assert_allclose(run_graph(folder, arrays), expected, rtol=1e-4, atol=1e-5)
 
 
 def test_batch_norm_of_the_graph_does_not_look_at_the_batch(tmp_path):
     """导出的是推理模式：一个样本的输出与同一批里的别人无关。"""
-    model, options, info = build("dcgan")
-    model.train()
-    export(model, options, info, tmp_path)
+    trained = build("dcgan")
+    trained.model.train()
+    trained.export(tmp_path)
     noise = np.random.default_rng(1).standard_normal((4, 5)).astype("float32")
     together, alone = run_graph(tmp_path, [noise]), run_graph(tmp_path, [noise[:1]])
     np.testing.assert_allclose(together[:1], alone, rtol=1e-4, atol=1e-6)
@@ -92,8 +83,10 @@ def test_batch_norm_of_the_graph_does_not_look_at_the_batch(tmp_path):
 
 @pytest.mark.parametrize("kind", ["language", "pairs", "caption"])
 def test_networks_that_write_word_by_word(kind, tmp_path):
+    (task,) = (task for task, other in CLASSES if other == kind)
+    trained = trained_class(task, kind)(paddle.nn.Linear(2, 2), {}, SimpleNamespace(kind=kind))
     with pytest.raises(UserError, match=r"逐词生成的网络.*导不成一张图"):
-        export(paddle.nn.Linear(2, 2), {}, {"kind": kind, "facts": {}}, tmp_path / "x")
+        trained.export(tmp_path / "x")
     assert not (tmp_path / "x").exists()
 
 
@@ -128,15 +121,23 @@ def test_the_converter_speaks_for_itself(output):
 # ---------------------------------------------------------------- 工具与 ONNX
 
 
+CONFIGS = {
+    "lenet": "configs/lenet.yml",
+    "dcgan": "configs/dcgan.yml",
+    "forecaster": "configs/rnn_sunspots.yml",
+}
+
+
 @pytest.fixture
-def checkpoint(tmp_path):
+def checkpoint(tmp_path, root):
     """``checkpoint("lenet")``：没有训练过的网络的检查点。"""
 
     def save(name: str):
-        model, options, info = build(name)
-        path = tmp_path / "run" / "best"
+        trained, path = build(name), tmp_path / "run" / "best"
         path.parent.mkdir(exist_ok=True)
-        save_checkpoint(path, model.state_dict(), {}, {"model": options, "data": info})
+        config = dump(load_config(root / CONFIGS[name]))
+        state = {"model": trained.options, "data": trained.info.dump(), "config": config}
+        save_checkpoint(path, trained.model.state_dict(), {}, state)
         return path
 
     return save
@@ -161,10 +162,10 @@ def test_tool(checkpoint, tool, tmp_path):
 
 
 def test_onnx_needs_its_packages(monkeypatch, tmp_path):
-    model, options, info = build("linear_regression")
+    trained = build("linear_regression")
     monkeypatch.setattr(module.importlib.util, "find_spec", lambda name: None)
     with pytest.raises(UserError, match=r'pip install -e "\.\[cpu,onnx\]"'):
-        export(model, options, info, tmp_path / "x", onnx=True)
+        trained.export(tmp_path / "x", onnx=True)
     assert not (tmp_path / "x").exists()
 
 

@@ -1,0 +1,25 @@
+"""词向量：由 word2vec 或神经语言模型得到。"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from paddle_notes.data.vocabulary import SPECIAL
+from paddle_notes.inference.trained import Trained
+
+
+class WordVectors(Trained):
+    """word2vec：中心词的向量。"""
+
+    def vectors(self) -> tuple[list[str], np.ndarray]:
+        """各词，与它们的向量 (V, D)。"""
+        return self.info.vocabulary, self.model.input_vectors.weight.numpy()
+
+
+class NextWord(Trained):
+    """神经语言模型：词嵌入。"""
+
+    def vectors(self) -> tuple[list[str], np.ndarray]:
+        """各词，与它们的向量 (V, D)；填充等特殊词元不算。"""
+        first = len(SPECIAL)
+        return self.info.vocabulary[first:], self.model.embedding.weight.numpy()[first:]
