@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import importlib
 import inspect
+import re
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
@@ -142,7 +143,10 @@ def build(name: str, **options: Any) -> nn.Layer:
         try:
             model = constructor(name)(**options)
         except ValueError as error:
-            raise UserError(f"造不出网络 {name}：{error}") from error
+            # 构造函数不知道它的选项在配置里写在 model 之下
+            keys = rf"(?<![A-Za-z0-9_.])({'|'.join(options)})(?![A-Za-z0-9_])"
+            said = re.sub(keys, r"model.\1", str(error))
+            raise UserError(f"造不出网络 {name}：{said}") from error
     fast_conv.speed_up(model)
     return model
 

@@ -72,21 +72,22 @@ def config_table() -> None:
 
     for key, owner, field in rows():
         if owner not in kinds:
-            cog.outl(_config_row(key, field))
+            cog.outl(_config_row(key, owner, field))
     for section in (*DATA_SECTIONS, *TASK_SECTIONS):
         title = section.__doc__.splitlines()[0].rstrip("。")
         cog.outl(f"\n### `{kinds[section]}`：{title}\n{head}")
-        for key, _, field in rows(section, f"{kinds[section]}."):
-            cog.outl(_config_row(key, field))
+        for key, owner, field in rows(section, f"{kinds[section]}."):
+            cog.outl(_config_row(key, owner, field))
     cog.outl()
 
 
-def _config_row(key: str, field) -> str:
+def _config_row(key: str, owner, field) -> str:
     if field.is_required():
         default = "必须写"
     else:
         default = "不写" if field.default in (None, "") else f"`{str(field.default).lower()}`"
-    return f"| `{key}` | {_type_name(field.annotation)} | {default} | {field.description} |"
+    kind = " / ".join(owner.readers) if key in ("data.name", "task.name") else _type_name(field.annotation)
+    return f"| `{key}` | {kind} | {default} | {field.description} |"
 
 
 def measured(rows: dict[str, str], *metrics: str, opponents: bool = False) -> None:

@@ -58,12 +58,16 @@ def build_named(name: str, overrides: list[str]):
     parameters = inspect.signature(models.constructor(config.name)).parameters
     if "in_channels" not in parameters or any(p.default is p.empty for p in parameters.values()):
         raise UserError(f"网络 {config.name} 的输入随数据而定；请不用 --model，用 -c 给出它的配置")
-    if "image_size" in parameters:
-        image_size = options.get("image_size", parameters["image_size"].default)
-    else:
-        image_size = options.pop("image_size", 224)
-    in_channels = options.get("in_channels", parameters["in_channels"].default)
-    return models.build(config.name, **options), (paddle.zeros([1, in_channels, image_size, image_size]),)
+    side = 224
+    if "image_size" not in parameters:  # 不限定图像大小的网络
+        try:
+            side = int(options.pop("image_size", side))
+        except ValueError as error:
+            raise UserError("model.image_size 应为整数") from error
+        models.check_range("image_size", side)
+    options = models.resolve_options(config.name, options)
+    side = options.get("image_size", side)
+    return models.build(config.name, **options), (paddle.zeros([1, options["in_channels"], side, side]),)
 
 
 def build_configured(path: str, overrides: list[str]):

@@ -116,7 +116,7 @@ class MLP(nn.Layer):
         if not hidden_sizes or min(hidden_sizes) < 1:
             raise ValueError(
                 f"隐藏层的单元数应是一个或几个正整数，得到 {list(hidden_sizes)}；"
-                "请把 model.hidden_sizes 写成 [256] 这样"
+                "请把 hidden_sizes 写成 [256] 这样"
             )
         sizes = [in_channels * image_size**2, *hidden_sizes]
         layers: list[nn.Layer] = []

@@ -38,9 +38,7 @@ class KernelStack(nn.Layer):
     ):
         super().__init__()
         if not kernel_sizes or any(size % 2 == 0 for size in kernel_sizes):
-            raise ValueError(
-                f"卷积核的边长应是一个或几个奇数，得到 {list(kernel_sizes)}；请改 model.kernel_sizes"
-            )
+            raise ValueError(f"卷积核的边长应是一个或几个奇数，得到 {list(kernel_sizes)}；请改 kernel_sizes")
         side = image_size // 4
         if side < 1:
             raise ValueError(f"图像至少要 4×4，得到 {image_size}×{image_size}；请加大 data.image_size")

@@ -43,7 +43,7 @@ class Forecaster(nn.Layer):
     ):
         super().__init__()
         if linear_skip and window is None:
-            raise ValueError("有直通时要知道窗口的长度；请给出 model.window")
+            raise ValueError("有直通时要知道窗口的长度；请给出 window")
         self.recurrent = LAYERS[cell](num_features, hidden_size, num_layers)
         self.output = nn.Linear(hidden_size, 1)
         self.skip = None

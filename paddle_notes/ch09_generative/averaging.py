@@ -28,7 +28,7 @@ class AveragedGenerator(nn.Layer):
         开头走过的步数还少，β 取得小些：β_t = min(β, t/(t + 9))，免得很久都在平均没学会时的参数。
         """
         if not 0 <= decay < 1:
-            raise ValueError(f"model.average_decay 应在 0 与 1 之间（不含 1），得到 {decay}")
+            raise ValueError(f"average_decay 应在 0 与 1 之间（不含 1），得到 {decay}")
         self.average_decay = decay
         self.register_buffer("num_updates", paddle.zeros([]))  # t，存进检查点
         self.average = copy.deepcopy(self.generator)

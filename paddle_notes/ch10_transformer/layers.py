@@ -28,7 +28,7 @@ class MultiHeadAttention(nn.Layer):
     def __init__(self, d_model: int, num_heads: int):
         super().__init__()
         if d_model % num_heads:
-            raise ValueError(f"d_model 应是头数的倍数，得到 {d_model} 与 {num_heads}；请改 model.num_heads")
+            raise ValueError(f"d_model 应是头数的倍数，得到 {d_model} 与 {num_heads}；请改 num_heads")
         self.num_heads, self.head_size = num_heads, d_model // num_heads
         self.q_proj = nn.Linear(d_model, d_model)
         self.k_proj = nn.Linear(d_model, d_model)

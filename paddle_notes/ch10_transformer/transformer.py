@@ -76,11 +76,11 @@ class Transformer(nn.Layer):
     ):
         super().__init__()
         if d_model % 2:
-            raise ValueError(f"位置编码由成对的正弦与余弦组成，model.d_model 应为偶数，得到 {d_model}")
+            raise ValueError(f"位置编码由成对的正弦与余弦组成，d_model 应为偶数，得到 {d_model}")
         if share_embeddings and src_vocab_size != tgt_vocab_size:
             raise ValueError(
                 f"共用词嵌入时两边的词表应是同一个，得到 {src_vocab_size} 与 {tgt_vocab_size} 个词元；"
-                "请去掉 model.share_embeddings"
+                "请去掉 share_embeddings"
             )
         self.d_model = d_model
         self.target_embedding = nn.Embedding(tgt_vocab_size, d_model)

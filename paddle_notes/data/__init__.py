@@ -1,4 +1,4 @@
-"""数据集：名字 -> 读取函数所在之处。导入本包不会导入 NumPy 与 paddle。
+"""数据集。哪个名字由哪个函数读取，写在 paddle_notes/config/schema.py 里；导入本包不会导入 NumPy 与 paddle。
 
 读取函数接受 config.data（如 :class:`~paddle_notes.config.ImageData`），返回训练、验证、测试三个数据集：
 词表、缩放与对照只由训练部分得出，挑轮次与超参数看验证部分，测试部分只在最后看一次。
@@ -14,7 +14,6 @@
 
 from __future__ import annotations
 
-import importlib
 import itertools
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -22,32 +21,6 @@ from paddle_notes.errors import UserError
 
 if TYPE_CHECKING:
     from paddle_notes.data.batches import Batches
-
-DATASETS: dict[str, str] = {
-    "mnist5k": "paddle_notes.data.mnist5k:load",
-    "mnist": "paddle_notes.data.idx:load_mnist",
-    "fashion_mnist": "paddle_notes.data.idx:load_fashion_mnist",
-    "cifar10": "paddle_notes.data.cifar10:load",
-    "flowers102": "paddle_notes.data.flowers102:load",
-    "folder": "paddle_notes.data.folder:load",
-    "digit_scenes": "paddle_notes.data.digit_scenes:load",
-    "synthetic_linear": "paddle_notes.data.tables:load_synthetic",
-    "house_price": "paddle_notes.data.tables:load_house_price",
-    "sunspots": "paddle_notes.data.series:load_sunspots",
-    "co2": "paddle_notes.data.series:load_co2",
-    "series": "paddle_notes.data.series:load_csv",
-    "reviews": "paddle_notes.data.text:load_reviews",
-    "imdb": "paddle_notes.data.text:load_imdb",
-    "text_table": "paddle_notes.data.text:load_table",
-    "newspaper": "paddle_notes.data.language:load_newspaper",
-    "text": "paddle_notes.data.language:load_text",
-    "verse": "paddle_notes.data.language:load_verse",
-    "caption_digits": "paddle_notes.data.captions:load",
-    "word_pairs": "paddle_notes.data.words:load_pairs",
-    "word_windows": "paddle_notes.data.words:load_windows",
-    "chinese_dates": "paddle_notes.data.pairs:load_dates",
-    "pairs": "paddle_notes.data.pairs:load_pairs",
-}
 
 
 class Parts(NamedTuple):
@@ -92,8 +65,7 @@ def build_data(config, seed: int) -> Parts:
 
     训练数据每个轮次打乱并增广，次序由 ``seed`` 与轮次决定；另外两份按原来的次序、不增广。
     """
-    module, function = DATASETS[config.name].split(":")
-    train, *others = getattr(importlib.import_module(module), function)(config)
+    train, *others = config.find()(config)
     batches = train.batches(config, training=True, seed=seed)
     parts = Parts(batches, *(None if part is None else part.batches(config) for part in others))
     for name, part in zip(("训练", "验证", "测试"), parts):

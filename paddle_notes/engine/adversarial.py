@@ -46,19 +46,16 @@ class Adversarial(Task):
     评判网络在 :meth:`prepare` 里由固定的种子在验证图像上训练，不存进检查点：继续训练与另外评估时重新训练，
     得到的是同一个网络。与样本相比的真图像，是正在评估的那一部分自己的（见 :meth:`judge_batch`）。
 
-    参数：
-        loss: 生成器的损失，non_saturating（−log D）或 minimax（log(1 − D)，论文的原式）。
-        label_smoothing: 单侧标签平滑 ε：判别器对真图像的目标从 1 改为 1 − ε。
+    ``config.loss`` 是生成器的损失：non_saturating（−log D）或 minimax（log(1 − D)，论文的原式）；
+    ``config.label_smoothing`` 是单侧标签平滑 ε：判别器对真图像的目标从 1 改为 1 − ε。
     """
 
     kinds = ("image",)
     metric = "frechet"
     higher_is_better = False
 
-    def __init__(self, info: dict, loss: str = "non_saturating", label_smoothing: float = 0.0):
-        super().__init__(info)
-        self.form = loss
-        self.label_smoothing = label_smoothing
+    def __init__(self, info, config):
+        super().__init__(info, config)
         mean, std = (
             np.array(values, "float32").reshape(-1, 1, 1)
             for values in (info.preprocess.mean, info.preprocess.std)
@@ -145,7 +142,7 @@ class Adversarial(Task):
     def discriminator_loss(self, real: Tensor, fake: Tensor) -> tuple[Tensor, Metrics]:
         """判别器的损失与它在真、假图像上的准确率；``real``、``fake`` 是它给两者的 logits (N,)。"""
         # −log D(x) − log(1 − D(G(z)))，D = σ(logit)
-        target = paddle.full_like(real, 1 - self.label_smoothing)
+        target = paddle.full_like(real, 1 - self.config.label_smoothing)
         cost = F.binary_cross_entropy_with_logits(real, target) + F.softplus(fake).mean()
         return cost, {
             "discriminator_loss": cost.detach(),
@@ -155,7 +152,7 @@ class Adversarial(Task):
 
     def generator_loss(self, fake: Tensor) -> Tensor:
         """生成器的损失；``fake`` 是判别器给样本的 logits (N,)。"""
-        if self.form == "minimax":
+        if self.config.loss == "minimax":
             return -F.softplus(fake).mean()  # log(1 − σ(s)) = −softplus(s)
         return F.softplus(-fake).mean()  # −log σ(s) = softplus(−s)
 

@@ -37,6 +37,7 @@ def summarize(trainer: Trainer, status: str) -> dict:
         "facts": trainer.info.get("data", {}).get("facts", {}),
         "trainable_parameters": count_parameters(trainer.model),
         "best": trainer.best,
+        "higher_is_better": trainer.task.higher_is_better,
         "last": trainer.last,
         "test": trainer.tested,
         "pictures": trainer.pictures,

@@ -43,8 +43,8 @@ class LanguageModel(Task):
     metric = "bits_per_char"
     higher_is_better = False
 
-    def __init__(self, info: dict):
-        super().__init__(info)
+    def __init__(self, info, config=None):
+        super().__init__(info, config)
         self.blind_loss = math.log(info.vocab_size)  # 各字的概率相等
         self.carried: tuple[Tensor, ...] | None = None
 
@@ -90,17 +90,14 @@ class Writing(Task):
 
     训练时由正确的前文预测下一个词元；评估时另外贪心地生成整句，指标是全对的比例。
     损失按词元数平均，全对的比例按输入的个数平均。
-
-    参数：
-        label_smoothing: 标签平滑系数 ε，只用于训练。
     """
 
     metric = "sentence_accuracy"
     higher_is_better = True
 
-    def __init__(self, info: dict, label_smoothing: float = 0.0):
-        super().__init__(info)
-        self.label_smoothing = label_smoothing
+    def smoothing(self) -> float:
+        """标签平滑系数 ε，只用于训练。"""
+        return 0.0
 
     def groups(self, batch: tuple[Tensor, ...]) -> np.ndarray:
         """各行是第几个输入，(N,)：输入相同的各行是同一个输入的几个正确的句子。"""
@@ -119,7 +116,7 @@ class Writing(Task):
     def loss(self, model: nn.Layer, batch: tuple[Tensor, ...]) -> tuple[Tensor, Metrics]:
         source, sentences, *_ = batch
         targets = sentences[:, 1:]
-        smoothing = self.label_smoothing if model.training else 0.0
+        smoothing = self.smoothing() if model.training else 0.0
         cost = token_loss(model(*self.inputs(batch)), targets, smoothing)
         if model.training:
             return cost, {}
@@ -140,6 +137,9 @@ class Translation(Writing):
     """序列到序列：输入是源句 (N, S)，一批的第三项 (N,) 是源句的编号：编号相同的各行互为参考译文。"""
 
     kinds = ("pairs",)
+
+    def smoothing(self) -> float:
+        return self.config.label_smoothing
 
     def groups(self, batch: tuple[Tensor, ...]) -> np.ndarray:
         return batch[2].numpy()

@@ -6,7 +6,6 @@
 
 from __future__ import annotations
 
-import importlib
 import math
 from collections.abc import Iterator
 
@@ -28,12 +27,13 @@ class Task:
     higher_is_better = False
     blind_loss = math.inf  # 什么也没学会时的损失，训练了一轮还在这里就提醒；说不出来的是无穷
 
-    def __init__(self, info: dict):
+    def __init__(self, info, config=None):
         if info.kind not in self.kinds:
             raise UserError(
                 f"{type(self).__name__} 任务用不了这种数据（{info.kind}）；请改 task.name 或 data.name"
             )
         self.info = info
+        self.config = config
 
     def parameters(self, model: nn.Layer) -> dict[str, list]:
         """各部分的参数，每部分有一个优化器。多数网络只有一部分。网络不合任务时抛 :class:`UserError`。"""
@@ -89,29 +89,25 @@ class Classification(Task):
     训练时网络也可以输出 (logits, 辅助 logits, …)，如 GoogLeNet 的辅助分类器：
     代价 = 交叉熵(logits) + aux_weight·Σ 交叉熵(辅助 logits)；指标只看 logits。
 
-    参数：
-        label_smoothing: 标签平滑系数 ε：目标从独热改为 (1 − ε)·独热 + ε/K，只用于训练。
-        aux_weight: 辅助 logits 的损失的权重。
+    标签平滑把目标从独热改为 (1 − ε)·独热 + ε/K，只用于训练；ε 与 aux_weight 在 ``config`` 里。
     """
 
     kinds = ("image", "text")
     metric = "accuracy"
     higher_is_better = True
 
-    def __init__(self, info: dict, label_smoothing: float = 0.0, aux_weight: float = 0.3):
-        super().__init__(info)
-        self.label_smoothing = label_smoothing
-        self.aux_weight = aux_weight
+    def __init__(self, info, config):
+        super().__init__(info, config)
         self.blind_loss = math.log(info.num_classes)  # 各类的概率相等
 
     def loss(self, model: nn.Layer, batch: tuple[Tensor, ...]) -> tuple[Tensor, Metrics]:
         *inputs, labels = batch
         outputs = model(*inputs)
         logits, *auxiliary = outputs if isinstance(outputs, tuple) else (outputs,)  # 各 (N, K)
-        smoothing = self.label_smoothing if model.training else 0.0
+        smoothing = self.config.label_smoothing if model.training else 0.0
         cost = F.cross_entropy(logits, labels, label_smoothing=smoothing)
         for other in auxiliary:
-            cost = cost + self.aux_weight * F.cross_entropy(other, labels, label_smoothing=smoothing)
+            cost = cost + self.config.aux_weight * F.cross_entropy(other, labels, label_smoothing=smoothing)
         return cost, {"accuracy": accuracy(logits, labels)}
 
 
@@ -123,25 +119,23 @@ def accuracy(logits: Tensor, labels: Tensor) -> Tensor:
 class Hinge(Task):
     """多类铰链损失：Σ_{j≠y} max(0, s_j − s_y + Δ)，线性网络用它就是支持向量机。
 
-    参数：
-        margin: 间隔 Δ。
+    间隔 Δ 是 ``config.margin``。
     """
 
     kinds = ("image", "text")
     metric = "accuracy"
     higher_is_better = True
 
-    def __init__(self, info: dict, margin: float = 1.0):
-        super().__init__(info)
-        self.margin = margin
-        self.blind_loss = margin * (info.num_classes - 1)  # 各类的得分相等
+    def __init__(self, info, config):
+        super().__init__(info, config)
+        self.blind_loss = config.margin * (info.num_classes - 1)  # 各类的得分相等
 
     def loss(self, model: nn.Layer, batch: tuple[Tensor, ...]) -> tuple[Tensor, Metrics]:
         *inputs, labels = batch
         scores = model(*inputs)  # (N, K)
         right = paddle.take_along_axis(scores, labels.unsqueeze(1), axis=1)  # (N, 1)
         # max(0, s_j − s_y + Δ) 对 j = y 恰为 Δ，减去它
-        cost = F.relu(scores - right + self.margin).sum(-1).mean() - self.margin
+        cost = F.relu(scores - right + self.config.margin).sum(-1).mean() - self.config.margin
         return cost, {"accuracy": accuracy(scores, labels)}
 
 
@@ -164,21 +158,6 @@ class Regression(Task):
         return {**means, "rmse": means["loss"] ** 0.5 * self.info.target_scale}
 
 
-# 名字 -> 类所在之处
-TASKS: dict[str, str] = {
-    "classification": "paddle_notes.engine.tasks:Classification",
-    "hinge": "paddle_notes.engine.tasks:Hinge",
-    "regression": "paddle_notes.engine.tasks:Regression",
-    "language_model": "paddle_notes.engine.sequence_tasks:LanguageModel",
-    "caption": "paddle_notes.engine.sequence_tasks:Caption",
-    "translation": "paddle_notes.engine.sequence_tasks:Translation",
-    "word_vectors": "paddle_notes.engine.word_tasks:WordVectors",
-    "next_word": "paddle_notes.engine.word_tasks:NextWord",
-    "adversarial": "paddle_notes.engine.adversarial:Adversarial",
-}
-
-
-def build_task(config, info: dict) -> Task:
+def build_task(config, info) -> Task:
     """照 ``config``（config.task）与数据的说明造任务。"""
-    module, name = TASKS[config.name].split(":")
-    return getattr(importlib.import_module(module), name)(info, **config.model_dump(exclude={"name"}))
+    return config.find()(info, config)

@@ -37,8 +37,8 @@ class NextWord(Task):
     kinds = ("word_windows",)
     metric = "perplexity"
 
-    def __init__(self, info: dict):
-        super().__init__(info)
+    def __init__(self, info, config=None):
+        super().__init__(info, config)
         counts = paddle.to_tensor(info.counts, "float64")
         self.log_absent = paddle.log1p(-counts / counts.sum())  # ln(1 − q)，(V,)
 

@@ -278,6 +278,8 @@ def test_tool_prints_a_table(tool):
         (["--model", "gpt"], "网络 gpt 的输入随数据而定；请不用 --model，用 -c"),
         (["--model", "caption_net"], "网络 caption_net 的输入随数据而定"),
         (["--model", "lenet", "-o", "model.image_size=big"], "model.image_size 应为整数"),
+        (["--model", "resnet18", "-o", "model.image_size=big"], "model.image_size 应为整数"),
+        (["--model", "resnet18", "-o", "model.image_size=0"], "model.image_size 应为正整数，得到 0"),
         (["--model", "lenet", "-o", "model.image_size=8"], "图像至少要 12×12"),
         (["--model", "lenet", "-o", "model.from=original"], "你是不是想写 form？"),
         (["--model", "lenet", "-o", "train.epochs=3"], "-o 只能改网络的选项"),

@@ -216,8 +216,13 @@ def test_nothing_else_changes(name, changed, tmp_path, monkeypatch):
 
 def test_every_data_set_is_covered():
     """文字、序列、表格的每一种数据都在这里；日期由程序现造，按日期本身分，见 test_pairs.py。"""
-    from paddle_notes.data import DATASETS
+    from paddle_notes.config import DATA_SECTIONS
 
     mine = ("tables", "series", "text", "language", "captions", "pairs")
-    names = {name for name, where in DATASETS.items() if where.split(":")[0].rpartition(".")[2] in mine}
+    names = {
+        name
+        for section in DATA_SECTIONS
+        for name, where in section.readers.items()
+        if where.split(":")[0] in mine
+    }
     assert names == {*CASES, "chinese_dates"}

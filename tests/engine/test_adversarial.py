@@ -12,7 +12,7 @@ from scipy.linalg import sqrtm
 
 from paddle_notes import models
 from paddle_notes.ch09_generative import adversarial_losses
-from paddle_notes.config import parse_config
+from paddle_notes.config import AdversarialTask, parse_config
 from paddle_notes.engine import adversarial
 from paddle_notes.engine.adversarial import Adversarial, find_problems
 from paddle_notes.engine.checkpoint import load_weights, read_arrays, read_state
@@ -122,7 +122,7 @@ def test_frechet_distance_with_dead_features():
 
 
 def make_task(data, **options) -> Adversarial:
-    return Adversarial(data.info(), **options)
+    return Adversarial(data.info(), AdversarialTask(name="adversarial", **options))
 
 
 @pytest.mark.parametrize("smoothing", [0.0, 0.1])

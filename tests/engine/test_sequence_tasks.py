@@ -13,7 +13,7 @@ import pytest
 from paddle import nn
 
 from paddle_notes import models
-from paddle_notes.config import parse_config
+from paddle_notes.config import TranslationTask, parse_config
 from paddle_notes.data import build_data
 from paddle_notes.engine.checkpoint import read_arrays
 from paddle_notes.engine.evaluate import evaluate
@@ -112,13 +112,16 @@ class Repeater(nn.Layer):
         return paddle.to_tensor([(self.sentence + [0] * max_length)[:max_length]] * len(images))
 
 
+SETTINGS = TranslationTask(name="translation")
+
+
 def info(kind: str, max_length: int) -> SimpleNamespace:
     return SimpleNamespace(kind=kind, max_length=max_length)
 
 
 @pytest.mark.parametrize(("task_class", "kind"), [(Caption, "caption"), (Translation, "pairs")])
 def test_sentence_accuracy(task_class, kind):
-    task = task_class(info(kind, 6))
+    task = task_class(info(kind, 6), SETTINGS)
     sentences = paddle.to_tensor([[2, 4, 5, 3, 0]] * 3 + [[2, 5, 5, 4, 3]])
     batch = paddle.zeros([4, 3]), sentences, paddle.arange(4)
     model = Repeater([4, 5, 3])
@@ -132,7 +135,7 @@ def test_sentence_accuracy(task_class, kind):
 
 def test_any_reference_of_a_source_makes_the_answer_right():
     """三个源句：第一句三个参考译文对一个，第二句一个不对，第三句两个都对；全对的比例按源句算。"""
-    task = Translation(info("pairs", 6))
+    task = Translation(info("pairs", 6), SETTINGS)
     right, wrong = [2, 4, 5, 3, 0], [2, 5, 5, 4, 3]
     sentences = paddle.to_tensor([wrong, right, wrong, wrong, right, right])
     batch = paddle.zeros([6, 3]), sentences, paddle.to_tensor([7, 7, 7, 2, 9, 9])
@@ -176,7 +179,7 @@ EMPTY = (np.zeros((2, 3)), np.zeros((2, 4), "int64"), np.arange(2))
 @pytest.mark.parametrize("batches", [(LONG, SHORT), (LONG, EMPTY, SHORT)])
 def test_the_loss_averages_tokens_and_the_accuracy_averages_sentences(batches, task_class, kind):
     """两批长短不同，另有一批全是填充：损失恰是全部词元的平均，全对的比例是全部句子的平均。"""
-    model, task = Guesser(), task_class(info(kind, 4))
+    model, task = Guesser(), task_class(info(kind, 4), SETTINGS)
     found = evaluate(model, task, Listed(*batches))
     costs = []
     for row in (row for _, sentences, _ in batches for row in sentences):

@@ -19,7 +19,7 @@ import pytest
 from paddle import nn
 
 from paddle_notes import models
-from paddle_notes.config import load_config
+from paddle_notes.config import ClassificationTask, load_config
 from paddle_notes.data.info import ImageInfo, TextInfo
 from paddle_notes.data.preprocess import Preprocess
 from paddle_notes.engine import trainer as trainer_module
@@ -35,6 +35,7 @@ from paddle_notes.errors import UserError
 from paddle_notes.runtime import seed_everything
 
 INFO = ImageInfo(class_names=list("0123456789"), preprocess=Preprocess(1, 28, (0.5,), (0.25,), 28))
+CLASSIFY = ClassificationTask(name="classification")
 
 
 def small_network() -> nn.Layer:
@@ -662,7 +663,7 @@ def test_stuck_loss_gets_a_hint(make_config, make_data, output):
 
 
 def test_hint_only_when_nothing_was_learned():
-    task = Classification(INFO)
+    task = Classification(INFO, CLASSIFY)
     config = Path("a.yml")
     assert "训练了 1 轮" in hint_if_stuck(task, 2.3, 1, 20, config)
     assert hint_if_stuck(task, 2.2, 1, 20, config) is None  # 学到了一点
@@ -670,7 +671,8 @@ def test_hint_only_when_nothing_was_learned():
     assert hint_if_stuck(task, 2.3, 1, 5, config) is None  # 才 5 步，还早
     assert "训练了 4 轮" in hint_if_stuck(task, 2.3, 4, 5, config)
     text = Classification(
-        TextInfo(class_names=["坏", "好"], vocabulary=list("abcd"), tokenizer="char", max_length=9)
+        TextInfo(class_names=["坏", "好"], vocabulary=list("abcd"), tokenizer="char", max_length=9),
+        CLASSIFY,
     )
     assert "diagnose.py" not in hint_if_stuck(text, 0.7, 1, 20, config)  # 它只用于图像分类
     assert Task.blind_loss == math.inf  # 不知道什么也没学会是多少的任务，不提醒
@@ -854,7 +856,7 @@ def test_what_the_log_says(make_config, tiny_data, output):
 
 
 def test_meter_weighs_by_samples():
-    meter = Meter(Classification(INFO))
+    meter = Meter(Classification(INFO, CLASSIFY))
     for size, loss, right in ((8, 1.0, 0.5), (2, 4.0, 1.0)):
         meter.add(
             {"loss": paddle.to_tensor(loss), "accuracy": paddle.to_tensor(right)}, (paddle.zeros([size]),)
@@ -867,7 +869,7 @@ def test_evaluate_equals_one_big_batch(tiny_data):
     seed_everything(0)
     model, (_, valid, _) = small_network(), tiny_data
     model.train()
-    found = evaluate(model, Classification(INFO), valid)
+    found = evaluate(model, Classification(INFO, CLASSIFY), valid)
     assert not model.training
     images, labels = valid.dataset.preprocess.normalize(valid.dataset.images), valid.dataset.labels
     logits = model(paddle.to_tensor(images)).numpy().astype("float64")
@@ -885,7 +887,8 @@ def test_label_smoothing_only_when_training(smoothing):
     onehot = np.eye(3)[[0, 2]]
     for training, epsilon in ((True, smoothing), (False, 0.0)):
         model.train() if training else model.eval()
-        cost, metrics = Classification(INFO, smoothing).loss(model, (logits, labels))
+        task = Classification(INFO, CLASSIFY.model_copy(update={"label_smoothing": smoothing}))
+        cost, metrics = task.loss(model, (logits, labels))
         target = (1 - epsilon) * onehot + epsilon / 3
         assert cost.item() == pytest.approx(-(target * log_probabilities).sum(1).mean(), rel=1e-6)
         assert metrics["accuracy"].item() == 0.5

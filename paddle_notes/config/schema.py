@@ -1,20 +1,14 @@
-"""一次运行的全部设置：模式（schema）、YAML 文件、``-o a.b=c`` 覆盖。
+"""一次运行的全部设置有哪些键、什么类型、默认值是什么。
 
-文件与命令行只提供结构和文字，类型一律由下面的模式决定：``5e-4`` 是数，``data.path=2024`` 是文字，
-配置里的任何值都不会被当作代码执行。不认识的键是错误，并指出最接近的键。
-
-模式里每个字段的 ``description`` 就是 docs_zh/configuration.md 中那张表的内容。
+每个字段的 ``description`` 就是 docs_zh/configuration.md 中那张表的内容。
 """
 
 from __future__ import annotations
 
-import json
-import re
-from collections.abc import Sequence
-from pathlib import Path
-from typing import Annotated, Any, Literal, Union, get_args
+import importlib
+from collections.abc import Callable
+from typing import Annotated, Any, ClassVar, Literal, Union, get_args
 
-import yaml
 from pydantic import (
     AfterValidator,
     BaseModel,
@@ -23,15 +17,13 @@ from pydantic import (
     Discriminator,
     Field,
     Tag,
-    ValidationError,
+    field_validator,
     model_validator,
 )
 from pydantic_core import PydanticCustomError
 
 from paddle_notes import models
-from paddle_notes.errors import UserError, closest, explain, short, suggestion
-
-PROJECT = Path(__file__).resolve().parent.parent  # 项目的根目录
+from paddle_notes.errors import short, suggestion
 
 Fraction = Annotated[float, Field(ge=0, lt=1)]
 
@@ -56,9 +48,6 @@ class ModelConfig(Section):
     name: Annotated[str, AfterValidator(_known_model)] = Field(
         description="网络的名字，见 paddle_notes/models.py"
     )
-    num_classes: int | None = Field(None, gt=0, description="类别数；不写则由数据得到")
-    in_channels: int | None = Field(None, gt=0, description="输入通道数；不写则由数据得到")
-    image_size: int | None = Field(None, gt=0, description="图像边长（像素）；不写则由数据得到")
 
     def options(self) -> dict[str, Any]:
         """用户写出的选项：没有 name，也没有留空的。"""
@@ -78,10 +67,46 @@ class AugmentConfig(Section):
     )
 
 
-class LabelledImages(Section):
-    """各种图像分类数据共有的设置。"""
+class Named(Section):
+    """有几种的节，由 ``name`` 选一种。``readers`` 是 名字 -> 由哪里的代码来做（模块:名字），只写在这里。"""
+
+    readers: ClassVar[dict[str, str]]
+    package: ClassVar[str]
+
+    name: str
+
+    @field_validator("name")
+    @classmethod
+    def known(cls, name: str) -> str:
+        if name not in cls.readers:
+            raise ValueError(f"没有 {short(name)} 这种取值；{suggestion(name, cls.readers)}")
+        return name
+
+    def find(self) -> Callable[..., Any]:
+        """导入并返回 ``name`` 所说的函数或类。"""
+        module, _, attribute = self.readers[self.name].partition(":")
+        return getattr(importlib.import_module(f"paddle_notes.{self.package}.{module}"), attribute)
+
+
+class DataSection(Named):
+    """数据。"""
+
+    package = "data"
 
     name: str = Field(description="数据集的名字")
+
+
+class TaskSection(Named):
+    """任务。"""
+
+    package = "engine"
+
+    name: str = Field(description="任务的名字")
+
+
+class LabelledImages(DataSection):
+    """各种图像分类数据共有的设置。"""
+
     image_size: int | None = Field(
         None, gt=0, description="把图像缩放到这个边长（像素）；不写则用数据原来的大小，大小不一的用 224"
     )
@@ -99,9 +124,15 @@ class LabelledImages(Section):
 class ImageData(LabelledImages):
     """图像分类的数据。"""
 
-    name: Literal["mnist5k", "mnist", "fashion_mnist", "cifar10", "flowers102", "folder"] = Field(
-        description="数据集的名字"
-    )
+    readers = {
+        "mnist5k": "mnist5k:load",
+        "mnist": "idx:load_mnist",
+        "fashion_mnist": "idx:load_fashion_mnist",
+        "cifar10": "cifar10:load",
+        "flowers102": "flowers102:load",
+        "folder": "folder:load",
+    }
+
     path: str | None = Field(None, description="数据所在的文件或文件夹；自带的数据集不需要")
     valid_fraction: float = Field(
         0.1, gt=0, lt=0.7, description="每类随机取多少作验证；数据自带验证部分的（如 flowers102）不用它"
@@ -111,7 +142,8 @@ class ImageData(LabelledImages):
 class SceneData(LabelledImages):
     """手写数字的场景：由代码造出的彩色图像，视觉的四种困难各有一个旋钮。"""
 
-    name: Literal["digit_scenes"] = Field(description="数据集的名字")
+    readers = {"digit_scenes": "digit_scenes:load"}
+
     num_train: int = Field(12000, gt=0, description="训练图像的张数")
     viewpoint: float = Field(0.6, ge=0, le=1, description="视角：移动、转动、缩放的幅度，0 是没有，1 是最难")
     light: float = Field(0.6, ge=0, le=1, description="光照：亮度、对比度、光的颜色与方向，同上")
@@ -120,10 +152,14 @@ class SceneData(LabelledImages):
     background: float = Field(0.6, ge=0, le=1, description="背景杂乱：颜色、纹理与别的数字的碎块，同上")
 
 
-class TableData(Section):
+class TableData(DataSection):
     """表格数据：一行一个样本，预测一个数。"""
 
-    name: Literal["synthetic_linear", "house_price"] = Field(description="数据集的名字")
+    readers = {
+        "synthetic_linear": "tables:load_synthetic",
+        "house_price": "tables:load_house_price",
+    }
+
     path: str | None = Field(
         None, description="house_price 的 CSV（Kaggle 的形式）；不写则用随 mlxtend 安装的波士顿房价"
     )
@@ -135,10 +171,15 @@ class TableData(Section):
     batch_size: int = Field(32, gt=0, description="一批的样本数")
 
 
-class SeriesData(Section):
+class SeriesData(DataSection):
     """时间序列：由前 window 个值预测下一个值。"""
 
-    name: Literal["sunspots", "co2", "series"] = Field(description="数据集的名字")
+    readers = {
+        "sunspots": "series:load_sunspots",
+        "co2": "series:load_co2",
+        "series": "series:load_csv",
+    }
+
     path: str | None = Field(None, description="series 的 CSV 文件")
     target: str | None = Field(None, description="CSV 中要预测的一列；不写则用最后一列")
     window: int = Field(24, gt=0, description="用前多少个值作输入")
@@ -149,10 +190,15 @@ class SeriesData(Section):
     batch_size: int = Field(32, gt=0, description="一批的样本数")
 
 
-class TextData(Section):
+class TextData(DataSection):
     """文本分类的数据。"""
 
-    name: Literal["reviews", "imdb", "text_table"] = Field(description="数据集的名字")
+    readers = {
+        "reviews": "text:load_reviews",
+        "imdb": "text:load_imdb",
+        "text_table": "text:load_table",
+    }
+
     path: str | None = Field(None, description="imdb 的压缩包，或 text_table 的 CSV、TSV 文件")
     text_column: str = Field("text", description="text_table 中文本的一列")
     label_column: str = Field("label", description="text_table 中标签的一列")
@@ -165,10 +211,15 @@ class TextData(Section):
     batch_size: int = Field(64, gt=0, description="一批的样本数")
 
 
-class LanguageData(Section):
+class LanguageData(DataSection):
     """语言模型的数据：由前面的字符预测下一个字符。"""
 
-    name: Literal["newspaper", "text", "verse"] = Field(description="数据集的名字")
+    readers = {
+        "newspaper": "language:load_newspaper",
+        "text": "language:load_text",
+        "verse": "language:load_verse",
+    }
+
     path: str | None = Field(None, description="text 的 UTF-8 文本文件，或 verse 的 JSON、文本文件")
     length: int = Field(
         64, gt=0, description="一段的字符数：循环网络截断反向传播的长度，也是 GPT 至多看多少个字"
@@ -181,19 +232,24 @@ class LanguageData(Section):
     batch_size: int = Field(32, gt=0, description="一批有几段")
 
 
-class CaptionData(Section):
+class CaptionData(DataSection):
     """看图说话的数据：由 MNIST 数字拼成的图像与描述它的句子。"""
 
-    name: Literal["caption_digits"] = Field(description="数据集的名字")
+    readers = {"caption_digits": "captions:load"}
+
     num_train: int = Field(8000, gt=0, description="训练图像的张数")
     num_valid: int = Field(1000, gt=0, description="验证与测试的图像各多少张")
     batch_size: int = Field(64, gt=0, description="一批的样本数")
 
 
-class PairData(Section):
+class PairData(DataSection):
     """成对的文本：由一句生成另一句。"""
 
-    name: Literal["chinese_dates", "pairs"] = Field(description="数据集的名字")
+    readers = {
+        "chinese_dates": "pairs:load_dates",
+        "pairs": "pairs:load_pairs",
+    }
+
     path: str | None = Field(None, description="pairs 的文件：一行一对，以制表符分开，其余列不用")
     num_train: int = Field(20000, gt=0, description="chinese_dates 每轮造多少个训练样本")
     num_valid: int = Field(1000, gt=0, description="chinese_dates 的验证与测试样本各多少个")
@@ -204,10 +260,11 @@ class PairData(Section):
     batch_size: int = Field(64, gt=0, description="一批的样本数")
 
 
-class WordPairData(Section):
+class WordPairData(DataSection):
     """词向量的数据：中心词、上下文词与反例。"""
 
-    name: Literal["word_pairs"] = Field(description="数据集的名字")
+    readers = {"word_pairs": "words:load_pairs"}
+
     path: str | None = Field(None, description="UTF-8 文本文件，由 jieba 分词；不写则用自带的报纸，已经分好")
     architecture: Literal["skip_gram", "cbow"] = Field("skip_gram", description="跳字模型或连续词袋")
     window: int = Field(2, gt=0, description="窗口半径的最大值，单位是词")
@@ -219,10 +276,11 @@ class WordPairData(Section):
     batch_size: int = Field(4096, gt=0, description="一批的例子数")
 
 
-class WordWindowData(Section):
+class WordWindowData(DataSection):
     """神经语言模型的数据：由前几个词预测下一个词。"""
 
-    name: Literal["word_windows"] = Field(description="数据集的名字")
+    readers = {"word_windows": "words:load_windows"}
+
     path: str | None = Field(None, description="UTF-8 文本文件，由 jieba 分词；不写则用自带的报纸，已经分好")
     context_size: int = Field(5, gt=0, description="看前面几个词")
     min_count: int = Field(5, gt=0, description="训练部分里至少出现几次才进词表，其余的是“不认识”")
@@ -231,62 +289,62 @@ class WordWindowData(Section):
     batch_size: int = Field(1024, gt=0, description="一批预测几个词")
 
 
-class ClassificationTask(Section):
+class ClassificationTask(TaskSection):
     """分类：交叉熵损失与准确率。"""
 
-    name: Literal["classification"] = Field("classification", description="任务的名字")
+    readers = {"classification": "tasks:Classification"}
     label_smoothing: float = Field(0.0, ge=0, lt=1, description="标签平滑系数 ε，0 为不平滑")
     aux_weight: float = Field(0.3, ge=0, description="辅助分类器的损失的权重，只用于 GoogLeNet 这样的网络")
 
 
-class HingeTask(Section):
+class HingeTask(TaskSection):
     """分类：多类铰链损失，即线性支持向量机。L2 惩罚就是 optimizer.weight_decay。"""
 
-    name: Literal["hinge"] = Field(description="任务的名字")
+    readers = {"hinge": "tasks:Hinge"}
     margin: float = Field(1.0, gt=0, description="间隔：正确类别的得分至少要高出这么多")
 
 
-class RegressionTask(Section):
+class RegressionTask(TaskSection):
     """回归：预测一个数，损失是均方误差，指标是均方根误差（目标原来的单位）。"""
 
-    name: Literal["regression"] = Field(description="任务的名字")
+    readers = {"regression": "tasks:Regression"}
 
 
-class LanguageTask(Section):
+class LanguageTask(TaskSection):
     """语言模型：每个位置的交叉熵；指标是困惑度与每字符比特数。"""
 
-    name: Literal["language_model"] = Field(description="任务的名字")
+    readers = {"language_model": "sequence_tasks:LanguageModel"}
 
 
-class CaptionTask(Section):
+class CaptionTask(TaskSection):
     """看图说话：训练时逐字预测，验证时生成整句并看是否全对。"""
 
-    name: Literal["caption"] = Field(description="任务的名字")
+    readers = {"caption": "sequence_tasks:Caption"}
 
 
-class TranslationTask(Section):
+class TranslationTask(TaskSection):
     """序列到序列：训练时逐字预测，验证时贪心解码并看整句是否全对。"""
 
-    name: Literal["translation"] = Field(description="任务的名字")
+    readers = {"translation": "sequence_tasks:Translation"}
     label_smoothing: float = Field(0.0, ge=0, lt=1, description="标签平滑系数 ε，0 为不平滑")
 
 
-class WordVectorsTask(Section):
+class WordVectorsTask(TaskSection):
     """词向量：负采样的损失，在没有训练过的各行上评估。"""
 
-    name: Literal["word_vectors"] = Field(description="任务的名字")
+    readers = {"word_vectors": "word_tasks:WordVectors"}
 
 
-class NextWordTask(Section):
+class NextWordTask(TaskSection):
     """由前几个词预测下一个词；指标是困惑度。"""
 
-    name: Literal["next_word"] = Field(description="任务的名字")
+    readers = {"next_word": "word_tasks:NextWord"}
 
 
-class AdversarialTask(Section):
+class AdversarialTask(TaskSection):
     """生成对抗：判别器与生成器交替更新。"""
 
-    name: Literal["adversarial"] = Field(description="任务的名字")
+    readers = {"adversarial": "adversarial:Adversarial"}
     loss: Literal["non_saturating", "minimax"] = Field(
         "non_saturating", description="生成器的损失：−log D，或论文的原式 log(1 − D)"
     )
@@ -295,11 +353,9 @@ class AdversarialTask(Section):
     )
 
 
-def _one_of(what: str, *sections: type[Section], default: str | None = None) -> Any:
+def _one_of(what: str, *sections: type[Named], default: str | None = None) -> Any:
     """几种节中的一种，由 ``name`` 决定是哪一种；没有写 ``name`` 时取 ``default``。"""
-    owner = {
-        name: section for section in sections for name in get_args(section.model_fields["name"].annotation)
-    }
+    owner = {name: section for section in sections for name in section.readers}
 
     def name_of(tree: Any) -> Any:
         return tree.get("name", default) if isinstance(tree, dict) else getattr(tree, "name", None)
@@ -314,7 +370,7 @@ def _one_of(what: str, *sections: type[Section], default: str | None = None) -> 
                 "{text}",
                 {"text": f"没有名为 {short(name)} 的{what}；{suggestion(str(name), owner)}"},
             )
-        return tree
+        return {"name": name, **tree} if isinstance(tree, dict) else tree
 
     def tag(tree: Any) -> str:
         return owner[name_of(tree)].__name__ if isinstance(tree, (dict, Section)) else sections[0].__name__
@@ -430,161 +486,11 @@ class Config(Section):
     seed: int = Field(0, ge=0, lt=2**31, description="随机种子：初始化、次序、增广、丢弃法都由它决定")
     model: ModelConfig
     data: DataConfig
-    task: TaskConfig = ClassificationTask()
+    task: TaskConfig = ClassificationTask(name="classification")
     optimizer: OptimizerConfig = OptimizerConfig()
     train: TrainConfig = TrainConfig()
     expect: ExpectConfig | None = None
     runtime: RuntimeConfig = RuntimeConfig()
-
-
-class _TextLoader(yaml.SafeLoader):
-    """只辨认空值的 YAML 读取器：其余标量保持文字，由模式决定类型；重复的键、带标签的值是错误。"""
-
-    yaml_implicit_resolvers = {
-        first: [(tag, regexp) for tag, regexp in resolvers if tag == "tag:yaml.org,2002:null"]
-        for first, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()
-    }
-
-    yaml_constructors = {
-        f"tag:yaml.org,2002:{kind}": yaml.SafeLoader.yaml_constructors[f"tag:yaml.org,2002:{kind}"]
-        for kind in ("null", "str", "seq", "map")
-    }
-
-    def construct_object(self, node: yaml.Node, deep: bool = False) -> Any:
-        if node.tag not in self.yaml_constructors:  # 如 !!int、!!python/object
-            raise yaml.constructor.ConstructorError(None, None, "found tag", node.start_mark)
-        return super().construct_object(node, deep)
-
-    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict:
-        seen = set()
-        for key_node, _ in node.value:
-            problem = None
-            if key_node.tag != "tag:yaml.org,2002:str":
-                problem = "key is not text"
-            elif key_node.value in seen:
-                problem = "found duplicate key"
-            if problem:
-                raise yaml.constructor.ConstructorError(None, None, problem, key_node.start_mark)
-            seen.add(key_node.value)
-        return super().construct_mapping(node, deep)
-
-
-MAX_DEPTH, MAX_VALUE, MAX_TEXT = 10, 400, 100_000  # 配置至多几层；一个值、一份文件至多几个字
-
-# PyYAML 的说法 -> 中文；没有的只说位置。
-_YAML_PROBLEMS = {
-    "found duplicate key": "键重复了",
-    "key is not text": "键应是一个名字",
-    "found alias": "不支持 * 开头的引用，请直接写出值；值本身以 * 开头时加引号",
-    "not text": "有不是文字的字符，请删去",
-    "too deep": f"套得太深，配置至多 {MAX_DEPTH} 层",
-    "too long": f"这个值太长，至多 {MAX_VALUE} 个字",
-    "found tag": "不支持以 ! 开头的标签，直接写值就行",
-    "mapping values are not allowed here": "这里不能再有冒号，检查缩进，或给值加引号",
-    "found character '\\t' that cannot start any token": "不能用制表符缩进，请改用空格",
-    "could not find expected ':'": "缺少冒号",
-    "expected <block end>, but found '<block mapping start>'": "缩进没有对齐",
-    "expected <block end>, but found '-'": "缩进没有对齐",
-}
-
-
-def _is_text(text: str) -> bool:
-    """没有落单的代理码位与 NUL：pydantic 不认前一种，文件名里不能有后一种。"""
-    return not re.search("[\0\ud800-\udfff]", text)
-
-
-def _refuse_bombs(text: str, source: str) -> None:
-    """太深、太长、引用来引用去的 YAML 在读成对象之前就拒绝：读它们会耗尽栈、时间或内存。"""
-    if len(text) > MAX_TEXT:
-        raise UserError(f"{source} 有 {len(text):,} 个字，不像一份配置；至多 {MAX_TEXT:,} 个")
-    depth = 0
-    for event in yaml.parse(text, Loader=_TextLoader):
-        problem = None
-        depth += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)
-        if isinstance(event, yaml.AliasEvent):
-            problem = "found alias"
-        elif depth > MAX_DEPTH:
-            problem = "too deep"
-        elif isinstance(event, yaml.ScalarEvent) and len(event.value) > MAX_VALUE:
-            problem = "too long"
-        elif isinstance(event, yaml.ScalarEvent) and not _is_text(event.value):
-            problem = "not text"
-        if problem:
-            raise yaml.constructor.ConstructorError(None, None, problem, event.start_mark)
-
-
-def _parse_yaml(text: str, source: str) -> Any:
-    try:
-        _refuse_bombs(text, source)
-        return yaml.load(text, Loader=_TextLoader)
-    except yaml.MarkedYAMLError as error:
-        mark = error.problem_mark or error.context_mark
-        problem = _YAML_PROBLEMS.get(error.problem, "写法不合规则，检查冒号、括号与引号，或给值加引号")
-        where = f"第 {mark.line + 1} 行第 {mark.column + 1} 列" if mark else ""
-        raise UserError(f"{source} {where}不是合法的 YAML：{problem}") from error
-    except yaml.reader.ReaderError as error:
-        raise UserError(f"{source} 不是合法的 YAML：第 {error.position + 1} 个字符不是文字") from error
-
-
-def read_yaml(path: Path) -> dict:
-    """读一个 YAML 文件，标量一律是文字。文件不存在、不是 UTF-8、有语法错误都抛 :class:`UserError`。"""
-    try:
-        text = path.read_text(encoding="utf-8-sig")
-    except FileNotFoundError:
-        others = [str(other) for other in path.parent.glob("*.yml")]
-        if others:
-            hint = f"；{suggestion(str(path), others)}"
-        elif path.parts[:1] == ("configs",) and not path.is_absolute():
-            hint = f"；请在项目的根目录（{PROJECT}）执行，或写出完整的路径"
-        else:
-            hint = ""
-        raise UserError(f"找不到配置文件 {path}{hint}") from None
-    except IsADirectoryError:
-        raise UserError(f"{path} 是文件夹，请给出其中的一个 .yml 文件") from None
-    except UnicodeDecodeError as error:
-        raise UserError(f"{path} 不是 UTF-8 编码，请另存为 UTF-8") from error
-    content = _parse_yaml(text, str(path))
-    if not isinstance(content, dict):
-        raise UserError(f"{path} 应由“键: 值”组成，例如 configs/lenet.yml")
-    return content
-
-
-def apply_override(tree: dict, override: str) -> None:
-    """把 ``a.b=c`` 写进 ``tree``。``c`` 可含等号；以 [ 或 { 开头时按 YAML 读，null 与 ~ 是空值。"""
-    if len(override) > MAX_VALUE:
-        raise UserError(f"-o {override[:40]}… 有 {len(override):,} 个字，至多 {MAX_VALUE} 个")
-    if not _is_text(override):
-        shown = override.encode("ascii", "replace").decode()
-        raise UserError(f"-o {shown} 里有不是文字的字符，请用 UTF-8 的终端")
-    key, equals, text = override.partition("=")
-    if not equals or not all(parts := key.split(".")):
-        raise UserError(f"-o {override} 应写成 键=值，例如 -o train.epochs=3")
-    if text in ("null", "~"):
-        value: Any = None
-    elif text[:1] in ("[", "{"):
-        value = _parse_yaml(text, f"-o {override}")
-    else:
-        value = text
-    for part in parts[:-1]:
-        tree = tree.setdefault(part, {})
-        if not isinstance(tree, dict):
-            raise UserError(f"-o {override}：{part} 之下没有别的键")
-    tree[parts[-1]] = value
-
-
-def as_overrides(tree: dict[str, Any], prefix: str = "") -> list[str]:
-    """``{"train": {"epochs": 3}}`` 与 ``{"train.epochs": 3}`` → ``["train.epochs=3"]``，即 -o 的写法。"""
-    words = []
-    for key, value in tree.items():
-        if isinstance(value, dict):
-            words += as_overrides(value, f"{prefix}{key}.")
-        elif isinstance(value, str | Path):
-            words.append(f"{prefix}{key}={value}")
-        elif isinstance(value, list | tuple):
-            words.append(f"{prefix}{key}=[{', '.join(map(str, value))}]")
-        else:  # 数、真假、空值
-            words.append(f"{prefix}{key}={json.dumps(value, ensure_ascii=False)}")
-    return words
 
 
 def sections_in(annotation: Any) -> list[type[Section]]:
@@ -606,92 +512,3 @@ def all_keys(section: type[Section] | None = None, prefix: str = "") -> list[tup
         for inner in sections_in(field.annotation):
             keys += all_keys(inner, f"{prefix}{name}.")
     return keys
-
-
-def _closest_key(unknown: str, owner: str | None) -> str:
-    """与一个不认识的键最接近的键：先找别处的同名键，再找同一节里相似的。
-
-    ``owner`` 是写错的键所在的那一种 ``data`` 或 ``task`` 的名字，别的种类不必看。
-    """
-    parent, _, name = unknown.rpartition(".")
-    kinds = {section.__name__ for section in (*DATA_SECTIONS, *TASK_SECTIONS)}
-    others = kinds - {owner} if owner else set()
-    keys = [key for key, section, _ in all_keys() if section.__name__ not in others]
-    elsewhere = [key for key in keys if key.rpartition(".")[2] == name]
-    if elsewhere:
-        return f"你是不是想写 {elsewhere[0]}？"
-    siblings = {key.rpartition(".")[2]: key for key in keys if key.rpartition(".")[0] == parent}
-    match = closest(name, siblings)  # 只比最后一段：train.qqqq 与 train.epochs 并不相像
-    return f"你是不是想写 {siblings[match]}？" if match else f"可用的有：{'、'.join(siblings.values())}"
-
-
-def _describe(error: ValidationError, source: str) -> str:
-    errors = error.errors()
-    first = errors[0]
-    kinds = {section.__name__ for section in (*DATA_SECTIONS, *TASK_SECTIONS)}
-    owner = next((part for part in first["loc"] if part in kinds), None)
-    key = ".".join(str(part) for part in first["loc"] if part not in kinds)
-    if first["type"] == "extra_forbidden":
-        message = f"不认识的键 {short(key)}；{_closest_key(key, owner)}"
-    elif first["type"] == "missing_name":
-        message = f"{key}.name 没有给出"
-    elif first["type"] == "unknown_name":
-        message = f"{key}.name {first['msg']}"
-    elif key == "runtime.device":
-        message = f"runtime.device 应为 auto、cpu、gpu 或 gpu:N，得到 {first['input']!r}"
-    else:
-        message = f"{short(key)} {explain(first)}"
-    more = f"（另有 {len(errors) - 1} 处错误）" if len(errors) > 1 else ""
-    return f"{source}：{message}{more}"
-
-
-def parse_config(tree: dict, source: str = "配置") -> Config:
-    """把一棵字典变成 :class:`Config`；不合模式时抛 :class:`UserError`。"""
-    try:
-        return Config.model_validate(tree)
-    except ValidationError as error:
-        raise UserError(_describe(error, source)) from error
-
-
-def find_config(path: str | Path) -> Path:
-    """配置文件；``vgg16`` 是 configs/vgg16.yml 的简写，不在项目的根目录也行。"""
-    path = Path(path)
-    if path.suffix or path.exists():
-        return path
-    for folder in (Path("configs"), PROJECT / "configs"):
-        for file in (folder / f"{path}.yml", folder / "full" / f"{path}.yml"):
-            if file.is_file():
-                return file
-    others = [file.stem for file in (PROJECT / "configs").glob("*.yml")]
-    where = suggestion(path.name, others) if others else "请在项目的根目录（有 configs 的那一层）执行"
-    raise UserError(f"找不到名为 {path} 的配置；{where}")
-
-
-def load_config(path: str | Path, overrides: Sequence[str] = (), dry_run: bool = False) -> Config:
-    """读配置文件，依次应用 ``overrides``，返回完整的设置。
-
-    没有写 ``output_dir`` 时为 ``output/<文件名>``。试运行（``dry_run``）写进
-    ``overrides`` 指定的文件夹，没有指定时在原来的文件夹名后加 ``_dry``。
-    """
-    path = find_config(path)
-    tree = read_yaml(path)
-    tree["output_dir"] = tree.get("output_dir") or f"output/{path.stem}"
-    if dry_run:
-        tree["output_dir"] = f"{tree['output_dir']}_dry"
-    for one in overrides:
-        apply_override(tree, one)
-    return parse_config(tree, str(path))
-
-
-def override(config: Config, overrides: Sequence[str]) -> Config:
-    """``config`` 改过 ``overrides`` 之后的样子。"""
-    tree = config.model_dump(mode="json")
-    for one in overrides:
-        apply_override(tree, one)
-    return parse_config(tree, "训练时的设置")
-
-
-def dump_config(config: Config) -> str:
-    """写成 YAML，可再次交给 ``-c``。``overwrite`` 不写：重跑一份存下的配置不应悄悄覆盖什么。"""
-    tree = config.model_dump(mode="json", exclude={"overwrite"})
-    return yaml.safe_dump(tree, allow_unicode=True, sort_keys=False)
