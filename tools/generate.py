@@ -53,7 +53,7 @@ def main(argv: list[str] | None = None) -> int:
     trained = load(args.weights, device=args.device)
     kind = type(trained).__name__
     if kind == "Writer":
-        from paddle_notes.data.vocabulary import clean
+        from paddle_notes.data.files import clean
 
         prompt = clean(args.prompt or "")
         print(prompt + trained.write(prompt, args.length, args.temperature, args.seed))

@@ -106,7 +106,7 @@ def main(argv: list[str] | None = None) -> int:
     if needed != given[0]:
         raise UserError(f"{args.weights} 的数据是 {kind}，请用 --{needed}，不是 --{given[0]}")
     if needed == "text":
-        from paddle_notes.data.vocabulary import clean
+        from paddle_notes.data.files import clean
 
         text = clean(args.text)
         (answers,) = trained.predict(text, args.topk)

@@ -246,7 +246,7 @@ class PairData(DataSection):
     """成对的文本：由一句生成另一句。"""
 
     readers = {
-        "chinese_dates": "pairs:load_dates",
+        "chinese_dates": "dates:load",
         "pairs": "pairs:load_pairs",
     }
 

@@ -16,6 +16,7 @@ from paddle_notes.data.info import Info
 
 Arrays = tuple[np.ndarray, ...]
 NUM_PROBES = 64  # 指纹看几个样本
+POOL = 50  # 每 50 批的样本按长度排序再切成批
 
 
 class Batches:
@@ -91,3 +92,23 @@ class Batches:
         read = self.reader(epoch)
         for index in self.indices(epoch)[start:]:
             yield read(index)
+
+
+class BucketBatches(Batches):
+    """长短不一的样本的批：长度（``dataset.lengths`` (N,)）相近的放在一批，填充就少。
+
+    训练时打乱之后每 50 批排一次序，再打乱各批的先后。
+    """
+
+    def indices(self, epoch: int) -> list[np.ndarray]:
+        lengths = self.dataset.lengths
+        if not self.training:
+            order = np.argsort(lengths, kind="stable")
+            return [order[i : i + self.batch_size] for i in range(0, len(order), self.batch_size)]
+        order, size, batches = self.order(epoch), self.batch_size * POOL, []
+        for first in range(0, len(order), size):
+            pool = order[first : first + size]
+            pool = pool[np.argsort(lengths[pool], kind="stable")]
+            batches += [pool[i : i + self.batch_size] for i in range(0, len(pool), self.batch_size)]
+        shuffled = np.random.default_rng([self.seed, epoch, 1]).permutation(len(batches))
+        return [batches[i] for i in shuffled]

@@ -15,7 +15,8 @@ from paddle_notes.data.info import CaptionInfo
 from paddle_notes.data.mnist5k import read_mnist5k
 from paddle_notes.data.preprocess import resize
 from paddle_notes.data.splits import split_three
-from paddle_notes.data.vocabulary import BEGIN, END, SPECIAL, Vocabulary, pad
+from paddle_notes.data.vocabulary import Vocabulary, pad
+from paddle_notes.tokens import BEGIN, END, SPECIAL
 
 SIDE, DIGIT = 48, 16  # 画布与数字的边长（像素）
 SHIFT = 4  # 数字离开它那一栏的中心至多几个像素

@@ -1,8 +1,10 @@
-"""用户给的文件：不等管道，不信文件里写的大小，坏了的压缩包不当作短些的。"""
+"""文件：不等管道，不信文件里写的大小，坏了的压缩包不当作短些的；文本不挑编码；随包安装的文件在哪里。"""
 
 from __future__ import annotations
 
 import gzip
+import importlib.util
+import re
 import tarfile
 import zlib
 from collections.abc import Callable, Iterator
@@ -86,3 +88,37 @@ def list_files(path: Path) -> list[Path]:
     if not files:
         raise UserError(f"文件夹 {path} 里没有文件")
     return files
+
+
+def clean(text: str) -> str:
+    """去掉不成字的代理码位（JSON 里可能有落单的一半），换行统一成 \\n。"""
+    return re.sub("[\ud800-\udfff]", "", text).replace("\r\n", "\n").replace("\r", "\n")
+
+
+def read_text(path: Path) -> str:
+    """读文本文件：UTF-8（有没有 BOM 都行）、带 BOM 的 UTF-16，或 GB18030；都不是时抛 :class:`UserError`。"""
+    refuse_special(path)
+    try:
+        data = path.read_bytes()
+    except FileNotFoundError:
+        raise UserError(f"找不到 {path}；请检查 data.path") from None
+    except IsADirectoryError:
+        raise UserError(f"{path} 是文件夹；data.path 应是一个文件") from None
+    marked = data[:2] in (b"\xff\xfe", b"\xfe\xff")  # UTF-16 的 BOM
+    encodings = ["utf-16"] if marked else ["utf-8-sig", "gb18030"]
+    for encoding in encodings:
+        try:  # 落单的代理码位也可能写成了 UTF-8
+            text = data.decode(encoding, "surrogatepass" if encoding == "utf-8-sig" else "strict")
+        except UnicodeDecodeError:
+            continue
+        if "\x00" not in text:
+            return clean(text)
+    raise UserError(f"{path} 不是文本文件，或编码不是 UTF-8、GB18030；请另存为 UTF-8")
+
+
+def package_file(package: str, *parts: str) -> Path:
+    """随某个 Python 包安装的文件；没有装那个包时抛 :class:`UserError`。不导入它。"""
+    spec = importlib.util.find_spec(package)
+    if spec is None:
+        raise UserError(f'没有安装 {package}；请在项目根目录执行 pip install -e ".[cpu]"')
+    return Path(spec.submodule_search_locations[0]).joinpath(*parts)

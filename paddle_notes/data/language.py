@@ -20,11 +20,12 @@ from pathlib import Path
 import numpy as np
 
 from paddle_notes.data.batches import Arrays, Batches
+from paddle_notes.data.files import clean, package_file, read_text
 from paddle_notes.data.info import LanguageInfo
 from paddle_notes.data.ngram import baselines
-from paddle_notes.data.text import normalized
-from paddle_notes.data.vocabulary import END, PAD, SPECIAL, Vocabulary, clean, package_file, read_text
+from paddle_notes.data.vocabulary import Vocabulary, normalized
 from paddle_notes.errors import UserError
+from paddle_notes.tokens import END, PAD, SPECIAL
 
 
 class LanguageBatches(Batches):

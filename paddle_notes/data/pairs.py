@@ -1,203 +1,25 @@
-"""成对的文本：由一句生成另一句。
+"""制表符分开的句对文件：英文、中文，其余列不用。英文按词、中文按字切开。
 
-``chinese_dates`` 由程序现造：各种写法的中文日期 → ISO 8601，如“二〇二四年六月六日”→ 2024-06-06。
-每轮、每个样本都由（种子, 轮次, 编号）造出，永不重复用完；日期按自身的散列分成三份，
-验证与测试的日期训练时从不出现。
-
-``pairs`` 是制表符分开的句对文件：英文、中文，其余列不用。英文按词、中文按字切开；
 划分时英文相同或中文相同（不计标点与大小写）的句对总在同一份里，验证与测试的句子训练时从未见过。
 一句有几个译文时，它们都是参考译文：与其中任何一个相同就算对。
 """
 
 from __future__ import annotations
 
-import datetime
-import itertools
-import random
 import zlib
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
-from paddle_notes.data.batches import Arrays, Batches
+from paddle_notes.data.batches import Arrays, BucketBatches
+from paddle_notes.data.files import read_text
 from paddle_notes.data.info import PairInfo
-from paddle_notes.data.text import POOL, normalized
-from paddle_notes.data.vocabulary import BEGIN, END, SPECIAL, Vocabulary, pad, read_text, tokenize
+from paddle_notes.data.translation import retrieve, translation_scores
+from paddle_notes.data.vocabulary import Vocabulary, normalized, pad, tokenize
 from paddle_notes.errors import UserError
-
-# ---------------------------------------------------------------- 中文日期
-
-FIRST_DAY, LAST_DAY = datetime.date(1900, 1, 1), datetime.date(2099, 12, 31)
-NUM_DAYS = (LAST_DAY - FIRST_DAY).days + 1
-HELD_OUT = 10  # 十个日期里有一个只用来验证，另有一个只用来测试
-
-DIGITS = "零一二三四五六七八九"
-CAPITALS = "零壹贰叁肆伍陆柒捌玖"  # 支票上的大写
-FULL_WIDTH = str.maketrans("0123456789", "０１２３４５６７８９")
-
-
-def part_of(day: datetime.date) -> str:
-    """这个日期属于 train、valid、test 中的哪一份：只由日期本身决定。"""
-    return {0: "valid", 1: "test"}.get(zlib.crc32(day.isoformat().encode()) % HELD_OUT, "train")
-
-
-def spell(number: int, digits: str, zero: str = "零") -> str:
-    """逐位写出：2024 → 二零二四，``zero`` 是零的写法。"""
-    return "".join(digits[int(d)] if d != "0" else zero for d in str(number))
-
-
-def count_in_tens(number: int) -> str:
-    """两位以内的数目：6 → 六，10 → 十，24 → 二十四。"""
-    tens, ones = divmod(number, 10)
-    head = "" if tens == 0 else "十" if tens == 1 else DIGITS[tens] + "十"
-    return head + (DIGITS[ones] if ones or not tens else "")
-
-
-def count_in_thousands(number: int) -> str:
-    """四位的数目：1998 → 一千九百九十八，2024 → 二千零二十四，2000 → 二千。"""
-    thousands, rest = divmod(number, 1000)
-    hundreds, rest = divmod(rest, 100)
-    text = DIGITS[thousands] + "千" + (DIGITS[hundreds] + "百" if hundreds else "")
-    if not rest:
-        return text
-    tens, ones = divmod(rest, 10)
-    if not hundreds or not tens:  # 中间有空位，补一个零
-        text += "零"
-    return text + (DIGITS[tens] + "十" if tens else "") + (DIGITS[ones] if ones else "")
-
-
-def count_in_capitals(number: int, padded: bool) -> str:
-    """大写的月、日：6 → 零陆（``padded``）或陆，10 → 零壹拾 或 壹拾，24 → 贰拾肆。"""
-    tens, ones = divmod(number, 10)
-    text = (CAPITALS[tens] + "拾" if tens else "") + (CAPITALS[ones] if ones else "")
-    return "零" + text if padded and (number <= 10 or not ones) else text
-
-
-def write_date(day: datetime.date, generator: random.Random) -> str:
-    """随机取一种写法。年、月、日各有几种写法，可以混用，如“2024年六月6号”。"""
-
-    def pick(*choices):
-        return generator.choice(choices)
-
-    year, month, date = day.year, day.month, day.day
-    form = generator.randrange(10)
-    if form == 0:  # 只有数字与分隔符
-        mark = pick("-", "/", ".")
-        text = mark.join(pick((str(year), f"{month}", f"{date}"), (str(year), f"{month:02d}", f"{date:02d}")))
-        return pick(text, text.translate(FULL_WIDTH))
-    if form == 1:  # 支票上的大写
-        padded = generator.random() < 0.5
-        m, d = count_in_capitals(month, padded), count_in_capitals(date, padded)
-        return f"{spell(year, CAPITALS)}年{m}月{d}日"
-    chinese_year = (spell(year, DIGITS, pick("〇", "零", "○")), count_in_thousands(year))
-    chinese_month = count_in_tens(month) if month > 1 else pick("一", "元", "正")
-    chinese_day = count_in_tens(date)
-    plain = (str(year), pick(str(month), f"{month:02d}"), pick(str(date), f"{date:02d}"))
-    if form <= 6:  # 汉字，多数逐位读年份
-        y, m, d = chinese_year[generator.random() < 0.2], chinese_month, chinese_day
-    elif form <= 8:  # 阿拉伯数字
-        y, m, d = plain
-    else:  # 混用
-        y, m, d = pick(chinese_year[0], plain[0]), pick(chinese_month, plain[1]), pick(chinese_day, plain[2])
-    text = f"{pick('', '', '', '公元')}{y}年{m}月{d}{pick('日', '日', '号')}"
-    return text.translate(FULL_WIDTH) if generator.random() < 0.2 else text
-
-
-SOURCE_CHARACTERS = "".join(
-    sorted(
-        {*DIGITS, *CAPITALS, *"0123456789", *"〇○十拾百千元正年月日号公-/."}
-        | set("0123456789".translate(FULL_WIDTH))
-    )
-)
-
-
-@dataclass(frozen=True)
-class DateSet:
-    """现造的日期。``part`` 是 train 的每轮不同；valid 与 test 的与种子无关，各次运行都相同。"""
-
-    count: int
-    part: str
-    seed: int = 0
-
-    max_length = len("2024-06-06") + 1  # 加上结束符
-    sources = Vocabulary([*SPECIAL, *SOURCE_CHARACTERS])
-    targets = Vocabulary([*SPECIAL, *"-0123456789"])
-
-    def __len__(self) -> int:
-        return self.count
-
-    def sample(self, epoch: int, index: int) -> tuple[str, str]:
-        """第 ``epoch`` 轮的第 ``index`` 个样本：(中文写法, ISO 写法)。"""
-        # 以文字作种子：random 取它的 SHA-512，各个平台与版本都相同，又比 NumPy 造一个生成器快得多
-        seed = f"{self.seed} {epoch} {index}" if self.part == "train" else f"{self.part} {index}"
-        generator = random.Random(seed)
-        while True:
-            day = FIRST_DAY + datetime.timedelta(generator.randrange(NUM_DAYS))
-            if part_of(day) == self.part:
-                return write_date(day, generator), day.isoformat()
-
-    def read(self, epoch: int, index: np.ndarray) -> Arrays:
-        """(源句 (B, S), 目标句 (B, T), 是第几句 (B,))，int64。"""
-        pairs = [self.sample(epoch, int(i)) for i in index]
-        sources, _ = pad([self.sources.encode(source) for source, _ in pairs])
-        targets, _ = pad([[BEGIN, *self.targets.encode(target), END] for _, target in pairs])
-        return sources, targets, index
-
-    def __getitem__(self, index: np.ndarray) -> Arrays:
-        return self.read(0, index)
-
-    def texts(self) -> tuple[list[str], list[list[str]]]:
-        """第 0 轮的全部源句，与各句的参考译文（都只有一个）。"""
-        sources, targets = zip(*(self.sample(0, index) for index in range(self.count)))
-        return list(sources), [[target] for target in targets]
-
-    def info(self) -> PairInfo:
-        return pair_info("chinese_dates", self.sources, self.targets, ("char", "char"), self.max_length)
-
-    def batches(self, config, training: bool = False, seed: int = 0) -> Batches:
-        if not training:
-            return Batches(self, config.batch_size)
-        return DateBatches(DateSet(self.count, self.part, seed), config.batch_size, True, seed)
-
-
-class DateBatches(Batches):
-    """每轮现造的日期。"""
-
-    def reader(self, epoch: int) -> Callable[[np.ndarray], Arrays]:
-        return lambda index: self.dataset.read(epoch, index)
-
-
-def pair_info(
-    name: str, sources: Vocabulary, targets: Vocabulary, tokenizers: tuple[str, str], max_length: int
-) -> PairInfo:
-    """造网络、评估与翻译所需的事。``max_length`` 是目标句的词元数的上限，含结束符。"""
-    return PairInfo(
-        source_vocabulary=sources.tokens,
-        target_vocabulary=targets.tokens,
-        source_tokenizer=tokenizers[0],
-        target_tokenizer=tokenizers[1],
-        max_length=max_length,
-        name=name,
-    )
-
-
-def load_dates(config) -> tuple[DateSet, DateSet, DateSet]:
-    """中文日期 → ISO。没有对照：规则就是造它的程序，写得出来，总是全对。"""
-    if config.path is not None:
-        raise UserError("chinese_dates 由程序现造，不需要 data.path，请删去它；自己的句对用 data.name=pairs")
-    return tuple(
-        DateSet(count, part)
-        for part, count in (
-            ("train", config.num_train),
-            ("valid", config.num_valid),
-            ("test", config.num_valid),
-        )
-    )
-
-
-# ---------------------------------------------------------------- 句对文件
+from paddle_notes.tokens import BEGIN, END
 
 TOKENIZERS = ("word", "char")  # 英文按词，中文按字
 
@@ -311,7 +133,14 @@ class PairSet:
         return sources, list(references.values())
 
     def info(self) -> PairInfo:
-        return pair_info("pairs", self.sources, self.targets, TOKENIZERS, self.max_length + 1)
+        return PairInfo(
+            source_vocabulary=self.sources.tokens,
+            target_vocabulary=self.targets.tokens,
+            source_tokenizer=TOKENIZERS[0],
+            target_tokenizer=TOKENIZERS[1],
+            max_length=self.max_length + 1,  # 目标句另有结束符
+            name="pairs",
+        )
 
     def baselines(self, others: dict[str, PairSet]) -> dict[str, dict[str, dict[str, float]]]:
         """最近邻检索：训练部分里英文最相近的一句的中文，就当作译文。"""
@@ -325,8 +154,8 @@ class PairSet:
         return PairBatches(self, config.batch_size, training, seed)
 
 
-class PairBatches(Batches):
-    """句对的批：长度相近的放在一批，填充就少；训练时打乱之后每 50 批排一次序，再打乱各批的先后。
+class PairBatches(BucketBatches):
+    """句对的批。
 
     评估时一个样本是一个不同的源句，它的各个参考译文在同一批里，才能说译文与其中任何一个相同。
     """
@@ -336,23 +165,16 @@ class PairBatches(Batches):
         return len(self.dataset) if self.training else int(self.dataset.groups.max()) + 1
 
     def indices(self, epoch: int) -> list[np.ndarray]:
-        lengths = self.dataset.lengths
-        if not self.training:
-            groups = self.dataset.groups
-            longest = np.zeros(self.num_samples, "int64")
-            np.maximum.at(longest, groups, lengths)
-            place = np.empty_like(longest)  # 各源句按长度排在第几
-            place[np.argsort(longest, kind="stable")] = np.arange(len(longest))
-            order = np.argsort(place[groups], kind="stable")
-            ends = np.arange(self.batch_size, self.num_samples, self.batch_size)
-            return np.split(order, np.searchsorted(place[groups][order], ends))
-        order, size, batches = self.order(epoch), self.batch_size * POOL, []
-        for first in range(0, len(order), size):
-            pool = order[first : first + size]
-            pool = pool[np.argsort(lengths[pool], kind="stable")]
-            batches += [pool[i : i + self.batch_size] for i in range(0, len(pool), self.batch_size)]
-        shuffled = np.random.default_rng([self.seed, epoch, 1]).permutation(len(batches))
-        return [batches[i] for i in shuffled]
+        if self.training:
+            return super().indices(epoch)
+        groups = self.dataset.groups
+        longest = np.zeros(self.num_samples, "int64")
+        np.maximum.at(longest, groups, self.dataset.lengths)
+        place = np.empty_like(longest)  # 各源句按长度排在第几
+        place[np.argsort(longest, kind="stable")] = np.arange(len(longest))
+        order = np.argsort(place[groups], kind="stable")
+        ends = np.arange(self.batch_size, self.num_samples, self.batch_size)
+        return np.split(order, np.searchsorted(place[groups][order], ends))
 
 
 def load_pairs(config) -> tuple[PairSet, PairSet, PairSet]:
@@ -374,37 +196,3 @@ def load_pairs(config) -> tuple[PairSet, PairSet, PairSet]:
     )
     train, valid, test = (PairSet(part, sources, targets, config.max_length) for part in parts)
     return train, valid, test
-
-
-# ---------------------------------------------------------------- 译文的好坏
-
-
-def retrieve(training: Sequence[tuple[str, str]], sources: Sequence[str]) -> list[str]:
-    """对每个英文句子，找训练部分里 TF-IDF 向量（一元与二元词组）夹角最小的一句，返回它的中文。"""
-    from sklearn.feature_extraction.text import TfidfVectorizer
-
-    vectorizer = TfidfVectorizer(
-        analyzer="word", tokenizer=lambda text: tokenize(text, "word"), token_pattern=None, ngram_range=(1, 2)
-    )
-    index = vectorizer.fit_transform([source for source, _ in training])
-    similarity = vectorizer.transform(sources) @ index.T  # 各行已归一化，内积就是余弦
-    return [training[row.indices[row.data.argmax()]][1] if row.nnz else "" for row in similarity]
-
-
-def translation_scores(answers: Sequence[str], references: Sequence[Sequence[str]]) -> dict[str, float]:
-    """译文与参考译文（每句可以有几个）相比：BLEU（sacrebleu 的中文切分）与 chrF 是 0 到 100，
-
-    sentence_accuracy 是不计空白与某个参考译文完全相同的比例。
-    """
-    from sacrebleu.metrics import BLEU, CHRF
-
-    streams = list(itertools.zip_longest(*references))  # 第 k 列是各句的第 k 个参考译文，没有的是 None
-    right = [
-        any("".join(answer.split()) == "".join(text.split()) for text in several)
-        for answer, several in zip(answers, references, strict=True)
-    ]
-    return {
-        "bleu": BLEU(tokenize="zh").corpus_score(list(answers), streams).score,
-        "chrf": CHRF().corpus_score(list(answers), streams).score,
-        "sentence_accuracy": sum(right) / len(right),
-    }

@@ -14,8 +14,8 @@ import numpy as np
 
 from paddle_notes.data.autoregression import AutoRegression
 from paddle_notes.data.batches import Batches
+from paddle_notes.data.csv_files import numeric_column, read_table
 from paddle_notes.data.info import SeriesInfo
-from paddle_notes.data.tables import numeric_column, read_table
 from paddle_notes.errors import UserError
 
 

@@ -9,8 +9,6 @@
 
 from __future__ import annotations
 
-import io
-import warnings
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -18,9 +16,9 @@ from typing import Any
 import numpy as np
 
 from paddle_notes.data.batches import Batches
-from paddle_notes.data.files import refuse_special
+from paddle_notes.data.csv_files import numeric_column, read_table
 from paddle_notes.data.info import TableInfo
-from paddle_notes.errors import UserError, short
+from paddle_notes.errors import UserError
 
 TRUE_WEIGHT, TRUE_BIAS, NOISE = (2.0, -3.4), 4.2, 0.01
 NUM_SYNTHETIC = 1000
@@ -200,37 +198,6 @@ def read_boston() -> tuple[Any, np.ndarray]:
 
     features, values = boston_housing_data()
     return pd.DataFrame(features, columns=[f"x{i + 1}" for i in range(features.shape[1])]), values
-
-
-def read_table(path: Path) -> Any:
-    """读一个 UTF-8 的 CSV，返回 pandas 的表；比第一行多出几列的行是错误，不当作行的名字。"""
-    import pandas as pd
-
-    refuse_special(path)
-    try:
-        content = path.read_text(encoding="utf-8-sig")
-    except FileNotFoundError:
-        raise UserError(f"找不到 {path}；data.path 应是一个 CSV 文件") from None
-    except UnicodeDecodeError as error:
-        raise UserError(f"{path} 不是 UTF-8 编码，请另存为 UTF-8") from error
-    if "\0" in content:
-        raise UserError(f"{path} 不是文本文件，或已损坏")
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("error", pd.errors.ParserWarning)
-            return pd.read_csv(io.StringIO(content), index_col=False, low_memory=False)
-    except Exception as error:  # 坏的 CSV 抛出的异常五花八门
-        raise UserError(f"{path} 不是合法的 CSV：{error}") from error
-
-
-def numeric_column(table: Any, target: str, path: Path) -> np.ndarray:
-    """``target`` 一列的数，不是数的是 NaN。"""
-    import pandas as pd
-
-    if target not in table:
-        names = short("、".join(map(str, table.columns[:8])), 200)
-        raise UserError(f"{path} 里没有 {target} 一列，有的是 {names}；请用 data.target 指明")
-    return pd.to_numeric(table[target], errors="coerce").to_numpy("float64")
 
 
 def read_csv(path: Path, target: str) -> tuple[Any, np.ndarray]:

@@ -7,28 +7,23 @@
 from __future__ import annotations
 
 import re
-import unicodedata
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
-from paddle_notes.data.batches import Arrays, Batches
-from paddle_notes.data.files import read_tar
+from paddle_notes.data.batches import Arrays, BucketBatches
+from paddle_notes.data.csv_files import read_table
+from paddle_notes.data.files import clean, package_file, read_tar, read_text
 from paddle_notes.data.info import TextInfo
 from paddle_notes.data.splits import split_indices, split_three
 from paddle_notes.data.tfidf import tfidf_scores
-from paddle_notes.data.vocabulary import SPECIAL, Vocabulary, clean, package_file, pad, read_text, tokenize
+from paddle_notes.data.vocabulary import Vocabulary, normalized, pad, tokenize
 from paddle_notes.errors import UserError
+from paddle_notes.tokens import SPECIAL
 
 VALID_FRACTION = 0.1  # imdb 的训练部分里取多少作验证
-POOL = 50  # 每 50 批的样本按长度排序再切成批，填充就少
-
-
-def normalized(text: str) -> str:
-    """去掉标点、空白、大小写与全角半角之别：用来判断两段文字是不是同一段。"""
-    return re.sub(r"[\W_]+", "", unicodedata.normalize("NFKC", text).lower())
 
 
 def deduplicate(texts: list[str], labels: list[int]) -> tuple[list[str], np.ndarray]:
@@ -38,26 +33,6 @@ def deduplicate(texts: list[str], labels: list[int]) -> tuple[list[str], np.ndar
         found.setdefault(normalized(text), (text, set()))[1].add(label)
     kept = [(text, *kinds) for key, (text, kinds) in found.items() if key and len(kinds) == 1]
     return [text for text, _ in kept], np.array([label for _, label in kept], "int64")
-
-
-class TextBatches(Batches):
-    """文本的批：(词元 (B, T) int64, 长度 (B,) int64, 标签 (B,) int64)，T 是这一批里最长的。
-
-    长度相近的放在一批：训练时打乱之后每 50 批排一次序，再打乱各批的先后。
-    """
-
-    def indices(self, epoch: int) -> list[np.ndarray]:
-        lengths = self.dataset.lengths
-        if not self.training:
-            order = np.argsort(lengths, kind="stable")
-            return [order[i : i + self.batch_size] for i in range(0, len(order), self.batch_size)]
-        order, size, batches = self.order(epoch), self.batch_size * POOL, []
-        for first in range(0, len(order), size):
-            pool = order[first : first + size]
-            pool = pool[np.argsort(lengths[pool], kind="stable")]
-            batches += [pool[i : i + self.batch_size] for i in range(0, len(pool), self.batch_size)]
-        shuffled = np.random.default_rng([self.seed, epoch, 1]).permutation(len(batches))
-        return [batches[i] for i in shuffled]
 
 
 @dataclass(frozen=True)
@@ -119,8 +94,8 @@ class TextSet:
         )
         return found
 
-    def batches(self, config, training: bool = False, seed: int = 0) -> TextBatches:
-        return TextBatches(self, config.batch_size, training, seed)
+    def batches(self, config, training: bool = False, seed: int = 0) -> BucketBatches:
+        return BucketBatches(self, config.batch_size, training, seed)
 
 
 def make_sets(
@@ -203,28 +178,17 @@ def load_imdb(config) -> tuple[TextSet, TextSet, TextSet]:
 
 def load_table(config) -> tuple[TextSet, TextSet, TextSet]:
     """任意 CSV 或 TSV：一列文字，一列标签；UTF-8（有没有 BOM 都行）或 GB18030。"""
-    import csv
-    import io
-
     if config.path is None:
         raise UserError("data.name=text_table 要用 -o data.path=文件.csv 指明数据")
     path = Path(config.path)
-    content = read_text(path)
-    header = content.partition("\n")[0]
-    csv.field_size_limit(2**27)  # 一格可以很长
-    try:
-        reader = csv.DictReader(io.StringIO(content, newline=""), delimiter="\t" if "\t" in header else ",")
-        columns = reader.fieldnames
-        if columns is None:
-            raise UserError(f"{path} 是空文件")
-        for key, name in (("text_column", config.text_column), ("label_column", config.label_column)):
-            if name not in columns:
-                raise UserError(
-                    f"{path} 的第一行里没有 {name} 一列，有的是 {'、'.join(columns)}；请用 data.{key} 指明"
-                )
-        rows = [(row[config.text_column] or "", (row[config.label_column] or "").strip()) for row in reader]
-    except csv.Error as error:
-        raise UserError(f"{path} 不是合法的 CSV：{error}") from error
+    table = read_table(path, as_text=True)
+    for key, name in (("text_column", config.text_column), ("label_column", config.label_column)):
+        if name not in table:
+            names = "、".join(map(str, table.columns))
+            raise UserError(f"{path} 的第一行里没有 {name} 一列，有的是 {names}；请用 data.{key} 指明")
+    rows = [
+        (text, label.strip()) for text, label in zip(table[config.text_column], table[config.label_column])
+    ]
     rows = [(text, label) for text, label in rows if label]
     names = tuple(sorted({label for _, label in rows}))
     if len(names) < 2:

@@ -10,8 +10,9 @@ from pathlib import Path
 
 import numpy as np
 
-from paddle_notes.data.vocabulary import SPECIAL, package_file, read_text
+from paddle_notes.data.files import package_file, read_text
 from paddle_notes.errors import UserError
+from paddle_notes.tokens import SPECIAL
 
 LAC_DIM = 128
 LAC_HEADER = 29  # 字节：飞桨存参数的文件头，后面是逐行的 float32

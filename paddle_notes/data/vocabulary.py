@@ -4,17 +4,14 @@ from __future__ import annotations
 
 import itertools
 import re
+import unicodedata
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from pathlib import Path
 
 import numpy as np
 
-from paddle_notes.data.files import refuse_special
-from paddle_notes.errors import UserError
+from paddle_notes.tokens import BEGIN, END, PAD, SPECIAL, UNKNOWN
 
-PAD, UNKNOWN, BEGIN, END = 0, 1, 2, 3
-SPECIAL = ("<pad>", "<unk>", "<begin>", "<end>")
 MAX_TOKEN = 100  # 词元（连同它前后的空白）平均不会比这更长
 
 
@@ -91,37 +88,6 @@ def pad(sequences: Sequence[Sequence[int]], length: int | None = None) -> tuple[
     return table, lengths
 
 
-def clean(text: str) -> str:
-    """去掉不成字的代理码位（JSON 里可能有落单的一半），换行统一成 \\n。"""
-    return re.sub("[\ud800-\udfff]", "", text).replace("\r\n", "\n").replace("\r", "\n")
-
-
-def read_text(path: Path) -> str:
-    """读文本文件：UTF-8（有没有 BOM 都行）、带 BOM 的 UTF-16，或 GB18030；都不是时抛 :class:`UserError`。"""
-    refuse_special(path)
-    try:
-        data = path.read_bytes()
-    except FileNotFoundError:
-        raise UserError(f"找不到 {path}；请检查 data.path") from None
-    except IsADirectoryError:
-        raise UserError(f"{path} 是文件夹；data.path 应是一个文件") from None
-    marked = data[:2] in (b"\xff\xfe", b"\xfe\xff")  # UTF-16 的 BOM
-    encodings = ["utf-16"] if marked else ["utf-8-sig", "gb18030"]
-    for encoding in encodings:
-        try:  # 落单的代理码位也可能写成了 UTF-8
-            text = data.decode(encoding, "surrogatepass" if encoding == "utf-8-sig" else "strict")
-        except UnicodeDecodeError:
-            continue
-        if "\x00" not in text:
-            return clean(text)
-    raise UserError(f"{path} 不是文本文件，或编码不是 UTF-8、GB18030；请另存为 UTF-8")
-
-
-def package_file(package: str, *parts: str) -> Path:
-    """随某个 Python 包安装的文件；没有装那个包时抛 :class:`UserError`。不导入它。"""
-    import importlib.util
-
-    spec = importlib.util.find_spec(package)
-    if spec is None:
-        raise UserError(f'没有安装 {package}；请在项目根目录执行 pip install -e ".[cpu]"')
-    return Path(spec.submodule_search_locations[0]).joinpath(*parts)
+def normalized(text: str) -> str:
+    """去掉标点、空白、大小写与全角半角之别：用来判断两段文字是不是同一段。"""
+    return re.sub(r"[\W_]+", "", unicodedata.normalize("NFKC", text).lower())

@@ -17,11 +17,13 @@ from pathlib import Path
 import numpy as np
 
 from paddle_notes.data.batches import Arrays, Batches
+from paddle_notes.data.files import package_file, read_text
 from paddle_notes.data.info import WordPairInfo, WordWindowInfo
 from paddle_notes.data.language import divide
 from paddle_notes.data.ngram import baselines
-from paddle_notes.data.vocabulary import END, SPECIAL, Vocabulary, package_file, read_text, tokenize
+from paddle_notes.data.vocabulary import Vocabulary, tokenize
 from paddle_notes.errors import UserError
+from paddle_notes.tokens import END, SPECIAL
 
 # ---------------------------------------------------------------- 语料
 

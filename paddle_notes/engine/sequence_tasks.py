@@ -10,8 +10,7 @@ import paddle.nn.functional as F
 from paddle import Tensor, nn
 
 from paddle_notes.engine.tasks import Metrics, Task
-
-PAD, UNKNOWN, BEGIN, END = 0, 1, 2, 3
+from paddle_notes.tokens import BEGIN, END, PAD, UNKNOWN
 
 
 def token_loss(logits: Tensor, targets: Tensor, label_smoothing: float = 0.0) -> Tensor:

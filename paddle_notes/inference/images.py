@@ -11,8 +11,9 @@ import paddle.nn.functional as F
 from paddle import Tensor
 
 from paddle_notes.data.preprocess import Preprocess
-from paddle_notes.data.vocabulary import BEGIN, END, Vocabulary
+from paddle_notes.data.vocabulary import Vocabulary
 from paddle_notes.inference.trained import BATCH_SIZE, Input, Trained
+from paddle_notes.tokens import BEGIN, END
 
 Answers = list[dict]  # 概率最大的几类，各是 {"class": 名字, "probability": 概率}
 

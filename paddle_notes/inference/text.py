@@ -8,10 +8,12 @@ import numpy as np
 import paddle
 import paddle.nn.functional as F
 
-from paddle_notes.data.vocabulary import UNKNOWN, Vocabulary, clean, pad, tokenize
+from paddle_notes.data.files import clean
+from paddle_notes.data.vocabulary import Vocabulary, pad, tokenize
 from paddle_notes.errors import UserError
 from paddle_notes.inference.images import Answers, answers_of
 from paddle_notes.inference.trained import Input, Trained
+from paddle_notes.tokens import UNKNOWN
 
 
 class TextClassifier(Trained):

@@ -8,9 +8,10 @@ from typing import NamedTuple
 import numpy as np
 import paddle
 
-from paddle_notes.data.vocabulary import BEGIN, END, SPECIAL, Vocabulary, pad, tokenize
+from paddle_notes.data.vocabulary import Vocabulary, pad, tokenize
 from paddle_notes.errors import UserError
 from paddle_notes.inference.trained import BATCH_SIZE, Trained
+from paddle_notes.tokens import BEGIN, END, SPECIAL
 
 
 class AttentionMap(NamedTuple):
@@ -85,7 +86,7 @@ class Translator(Trained):
 
     def score(self, split: str = "test", **decoding) -> dict[str, dict[str, float]]:
         """测试（或验证）部分的 BLEU、chrF、全对的比例，与对照并列；``decoding`` 同 :meth:`translate`。"""
-        from paddle_notes.data.pairs import translation_scores
+        from paddle_notes.data.translation import translation_scores
 
         data = self.part(split)
         sources, references = data.dataset.texts()

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from paddle_notes.data.vocabulary import SPECIAL
 from paddle_notes.inference.trained import Trained
+from paddle_notes.tokens import SPECIAL
 
 
 class WordVectors(Trained):

@@ -8,7 +8,8 @@ import pytest
 from paddle_notes.config import CaptionData
 from paddle_notes.data import build_data
 from paddle_notes.data.captions import DIGIT, MAX_LENGTH, SHIFT, SIDE, compose, describe
-from paddle_notes.data.vocabulary import BEGIN, END, Vocabulary
+from paddle_notes.data.vocabulary import Vocabulary
+from paddle_notes.tokens import BEGIN, END
 
 
 def test_sentences():

@@ -149,9 +149,9 @@ def test_idx_impossible_headers(tmp_path, header, said):
 @pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="这个系统没有管道文件")
 def test_special_files_are_refused_not_waited_for(tmp_path):
     """管道没有人写，读它会一直等下去。"""
+    from paddle_notes.data.csv_files import read_table
+    from paddle_notes.data.files import read_text
     from paddle_notes.data.preprocess import Preprocess
-    from paddle_notes.data.tables import read_table
-    from paddle_notes.data.vocabulary import read_text
 
     os.mkfifo(tmp_path / "x.png")
     readers = (Preprocess(1, 28, (0.5,), (0.5,), 28).load, read_text, read_idx, read_archive, read_table)

@@ -10,8 +10,9 @@ import pytest
 from paddle_notes.config import LanguageData
 from paddle_notes.data import build_data
 from paddle_notes.data.language import LanguageSet
-from paddle_notes.data.vocabulary import END, PAD, UNKNOWN, Vocabulary
+from paddle_notes.data.vocabulary import Vocabulary
 from paddle_notes.errors import UserError
+from paddle_notes.tokens import END, PAD, UNKNOWN
 
 
 def batches(count: int, **options):

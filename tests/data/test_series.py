@@ -117,10 +117,10 @@ def test_any_csv(tmp_path):
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        (b"", "不是合法的 CSV"),
+        (b"", "是空文件"),
         (b"a\n1\n2\n3\n", "序列只有 3 个值"),
         (b"a\n", "训练部分里没有一个数"),
-        ("气温\n1\n".encode("gb18030"), "不是 UTF-8 编码"),
+        (b"a\n\xff\xff\xff\n", "编码不是 UTF-8、GB18030"),
         (b'a\n"1\n', "不是合法的 CSV"),
         (b"a\n1\x002\n", "不是文本文件"),
         (b"a,b\n" + b"1,2,3\n" * 40, "不是合法的 CSV"),  # 多一列：不能当作行的名字，其余往左移

@@ -8,6 +8,7 @@ import pytest
 
 from paddle_notes.config import TableData
 from paddle_notes.data import build_data
+from paddle_notes.data.csv_files import read_table
 from paddle_notes.data.tables import Encoder, split_folds
 from paddle_notes.errors import UserError
 
@@ -78,10 +79,10 @@ def test_baselines():
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        (b"", "不是合法的 CSV"),
+        (b"", "是空文件"),
         (b"a,b\n1,2\n", "里没有 SalePrice 一列，有的是 a、b"),
         (b"a,SalePrice\n1,2\n3,0\n", "第 3 行的 SalePrice 不是正数"),
-        ("面积,SalePrice\n1,2\n".encode("gb18030"), "不是 UTF-8 编码"),
+        (b"a,SalePrice\n\xff\xff,2\n", "编码不是 UTF-8、GB18030"),
         (b"a,SalePrice\n1,2\n3,4\n", "只有 2 行数据"),
         (b"a,SalePrice\n1,2\n3,inf\n", "第 3 行的 SalePrice 不是正数"),
         (b"a,SalePrice\n" + b"inf,1\n2,2\n" * 20, "表的 a 一列里有无穷大"),
@@ -114,3 +115,11 @@ def test_a_csv_with_mixed_columns(tmp_path):
     assert [part.num_samples for part in parts] == [38, 10, 12]
     info = parts.train.info()
     assert info.num_features == 1 + 3 and list(info.encoder["numeric"]) == ["面积"]
+
+
+def test_a_table_in_gb18030(tmp_path):
+    """中文 Windows 的 Excel 存出来的 CSV。"""
+    path = tmp_path / "a.csv"
+    path.write_bytes("面积,房价\n1,2\n3,4\n".encode("gb18030"))
+    table = read_table(path)
+    assert list(table) == ["面积", "房价"] and table["房价"].tolist() == [2, 4]

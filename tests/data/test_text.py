@@ -10,9 +10,10 @@ import pytest
 
 from paddle_notes.config import TextData
 from paddle_notes.data import build_data
-from paddle_notes.data.text import deduplicate, normalized
-from paddle_notes.data.vocabulary import UNKNOWN
+from paddle_notes.data.text import deduplicate
+from paddle_notes.data.vocabulary import normalized
 from paddle_notes.errors import UserError
+from paddle_notes.tokens import UNKNOWN
 
 
 @pytest.fixture(scope="module")

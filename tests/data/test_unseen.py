@@ -218,7 +218,7 @@ def test_every_data_set_is_covered():
     """文字、序列、表格的每一种数据都在这里；日期由程序现造，按日期本身分，见 test_pairs.py。"""
     from paddle_notes.config import DATA_SECTIONS
 
-    mine = ("tables", "series", "text", "language", "captions", "pairs")
+    mine = ("tables", "series", "text", "language", "captions", "pairs", "dates")
     names = {
         name
         for section in DATA_SECTIONS

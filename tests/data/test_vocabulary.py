@@ -5,21 +5,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from paddle_notes.data.vocabulary import (
-    BEGIN,
-    END,
-    MAX_TOKEN,
-    PAD,
-    SPECIAL,
-    UNKNOWN,
-    Vocabulary,
-    clean,
-    package_file,
-    pad,
-    read_text,
-    tokenize,
-)
+from paddle_notes.data.files import clean, package_file, read_text
+from paddle_notes.data.vocabulary import MAX_TOKEN, Vocabulary, pad, tokenize
 from paddle_notes.errors import UserError
+from paddle_notes.tokens import BEGIN, END, PAD, SPECIAL, UNKNOWN
 
 
 def test_counted_once_most_frequent_first():
