@@ -12,6 +12,7 @@ setup(
     long_description_content_type="text/markdown",
     license="MIT",
     packages=find_packages(include=["paddle_notes", "paddle_notes.*"]),
+    package_data={"paddle_notes": ["py.typed"]},
     python_requires=">=3.10,<3.14",  # paddlepaddle 3.3 没有 3.14 的安装包
     install_requires=[
         "numpy>=1.26,<2.4",  # 2.4 起 float() 不再接受一个元素的数组，paddle.flops 因此出错
@@ -31,6 +32,7 @@ setup(
         "jieba>=0.42",  # 中文分词
         "sacrebleu>=2.4",  # 翻译的 BLEU 与 chrF
     ],
+    entry_points={"console_scripts": ["paddle-notes = paddle_notes.__main__:run"]},
     extras_require={
         # paddlepaddle 与 paddlepaddle-gpu 的文件互相覆盖，只能装一个。
         "cpu": ["paddlepaddle>=3.3,<4"],

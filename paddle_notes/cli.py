@@ -29,12 +29,20 @@ _ARGUMENT_ERRORS = [
 ]
 
 
+class _Formatter(argparse.RawDescriptionHelpFormatter):
+    """说明里的“usage”写成中文。"""
+
+    def add_usage(self, usage, actions, groups, prefix=None):
+        super().add_usage(usage, actions, groups, "用法：")
+
+
 class Parser(argparse.ArgumentParser):
-    """错误消息是中文的 ArgumentParser。"""
+    """说明与错误消息都是中文的 ArgumentParser。"""
 
     def __init__(self, **kwargs):
-        super().__init__(formatter_class=argparse.RawDescriptionHelpFormatter, **kwargs)
-        self._optionals.title = "参数"
+        super().__init__(formatter_class=_Formatter, add_help=False, **kwargs)
+        self._positionals.title, self._optionals.title = "要给出的", "参数"
+        self.add_argument("-h", "--help", action="help", help="显示这段说明")
         self.add_argument("--debug", action="store_true", help="出错时显示完整的调用栈")
 
     def error(self, message: str) -> NoReturn:
@@ -61,6 +69,16 @@ def add_config_arguments(
 def add_device_argument(parser: Parser) -> None:
     """加上 ``--device``。"""
     parser.add_argument("--device", metavar="DEVICE", help="auto、cpu、gpu 或 gpu:N；默认 auto")
+
+
+def add_weights_argument(parser: Parser, example: str = "output/lenet/best", required: bool = True) -> None:
+    """加上 ``--weights``。"""
+    parser.add_argument("--weights", required=required, metavar="PATH", help=f"检查点，如 {example}")
+
+
+def add_out_argument(parser: Parser, metavar: str, help: str, **options) -> None:
+    """加上 ``--out``：结果写到哪里。"""
+    parser.add_argument("--out", type=Path, metavar=metavar, help=help, **options)
 
 
 def add_override_argument(parser: Parser, example: str) -> None:

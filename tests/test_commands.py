@@ -115,7 +115,7 @@ def trains(words: list[str], folder: str) -> bool:
     if words[1] == "tools/train.py":
         return output_of(words) == folder and "--resume" not in words
     made = WORD_VECTORS.get(words[2]) if words[1] == "tools/word2vec.py" else None
-    return made is not None and (option(words, "--output") or made) == folder
+    return made is not None and (option(words, "--out") or made) == folder
 
 
 # ---------------------------------------------------------------- 小的数据
@@ -225,7 +225,7 @@ class Runner:
         weights = option(words, "--weights")
         folder = str(Path(weights).parent.as_posix()) if weights else None
         if words[1] == "tools/word2vec.py" and words[2] not in WORD_VECTORS:
-            vectors = option(words, "--vectors")
+            vectors = option(words, "--weights")
             folder = Path(vectors).parent.as_posix() if vectors else WORD_VECTORS["train"]
         if folder is not None:
             makers = [command for command in RUN if trains(command.split("\t"), folder)]

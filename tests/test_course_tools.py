@@ -85,7 +85,7 @@ def test_figures_are_listed(tool):
 
 def test_draw_a_figure(tool, tmp_path):
     picture, folder = tmp_path / "a.png", tmp_path / "vdl"
-    result = tool("figures", "activations", "-o", picture, "--vdl", folder)
+    result = tool("figures", "activations", "--out", picture, "--vdl", folder)
     assert result.code == 0 and str(picture) in result.out
     assert np.asarray(Image.open(picture)).std() > 10  # 不是一片空白
     assert any(folder.glob("vdlrecords*"))

@@ -206,10 +206,12 @@ def parse(monkeypatch, main, words: list[str]) -> argparse.Namespace:
 
 def check_config(args: argparse.Namespace) -> None:
     """``-c`` 的文件存在，``-o`` 的键、类型与网络的选项都合适。一次运行自己存下的配置不在项目里，不查。"""
-    if PLACEHOLDER.search(args.config) or args.config.startswith("output/"):
+    if args.config is None or PLACEHOLDER.search(args.config) or args.config.startswith("output/"):
         return
     overrides = [word for word in cli.overrides(args) if not PLACEHOLDER.search(word.partition("=")[0])]
-    config = load_config(ROOT / args.config, overrides, getattr(args, "dry_run", False))
+    config = load_config(
+        ROOT / args.config if "/" in args.config else args.config, overrides, getattr(args, "dry_run", False)
+    )
     parameters = inspect.signature(models.constructor(config.model.name)).parameters.values()
     facts = {p.name: 32 for p in parameters if p.default is p.empty}  # 词表大小之类，随数据而定
     models.resolve_options(config.model.name, {**facts, **config.model.options()})
@@ -263,7 +265,7 @@ BAD_COMMANDS = [
     "python tools/train.py -c configs/lenet.yml -o train.epoch=3",
     "python tools/train.py -c configs/lenet.yml -o train.epochs=many",
     "python tools/train.py -c configs/lenet.yml -o model.from=original",
-    "python tools/train.py",
+    "python tools/train.py -c",
     "python tools/predict.py --weights output/lenet/best --input a.png --topk three",
     "python tools/docs.py --chek",
     "visualdl --logdirs output",

@@ -29,6 +29,7 @@ ALLOWED = {
     "analysis": {"errors", "fonts"},
     "verification": set(CHAPTERS),
     "engine": {"errors", "safe_pickle", "tokens", "cli", "config", "runtime", "analysis", "__init__"},
+    "__main__": {"errors", "cli", "config"},
     "runs": {"errors", "cli", "config", "runtime", "models", "data", "engine", "analysis", "inference"},
     "inference": {"errors", "tokens", "config", "runtime", "models", "data", "engine"},
     **{chapter: {"fonts"} for chapter in CHAPTERS},

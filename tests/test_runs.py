@@ -75,3 +75,16 @@ def test_dry_run(tmp_path):
 def test_no_run(tmp_path):
     with pytest.raises(UserError, match="里没有运行；请先用"):
         repr(Run(tmp_path))
+
+
+def test_one_entry_for_all_tools(run_python, tmp_path):
+    """python -m paddle_notes：列出工具，执行其中一个，写错名字一句话。"""
+    code = "import sys, runpy; sys.argv = ['x', *{}]; runpy.run_module('paddle_notes', run_name='__main__')"
+    listed = run_python(code.format([]))
+    assert listed.code == 0 and "  train       训练一个网络" in listed.out, listed.text
+    learning, _, maintenance = listed.out.partition("维护课程：")
+    assert "  eval " in learning and "  docs " in maintenance
+    configs = run_python(code.format(["train", "--list"]))
+    assert configs.code == 0 and configs.out.startswith("alexnet "), configs.text
+    wrong = run_python(code.format(["trian"]))
+    assert (wrong.code, wrong.err.strip()) == (2, "错误：没有名为 trian 的工具；你是不是想写 train？")

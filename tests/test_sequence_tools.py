@@ -134,14 +134,14 @@ def test_predict_the_wrong_thing(sentiment, language, series, tool, tmp_path):
 
     assert run(sentiment, "--text", " \ud83d") == "要判断的文字里没有一个词"
     assert "要写且只写一个" in run(sentiment)
-    assert "要写且只写一个" in run(sentiment, "--text", "好", "--image", "a.png")
-    assert run(series, "--text", "好").endswith("请用 --image，不是 --text")
+    assert "要写且只写一个" in run(sentiment, "--text", "好", "--out", "a.png")
+    assert run(series, "--text", "好").endswith("请用 --out，不是 --text")
     assert run(language, "--text", "好").endswith("语言模型请用 tools/generate.py")
 
 
 def test_forecast_picture(series, tool, tmp_path):
     picture = tmp_path / "pictures" / "forecast.png"
-    result = tool("predict", "--weights", series / "run" / "best", "--image", picture)
+    result = tool("predict", "--weights", series / "run" / "best", "--out", picture)
     assert result.code == 0, result.text
     tested = read_summary(series / "run")["test"]["rmse"]
     assert result.out.strip() == f"{picture}：测试部分 24 个值，RMSE {tested:.4f}"
@@ -151,7 +151,7 @@ def test_forecast_picture(series, tool, tmp_path):
 def test_forecast_needs_the_data(series, tool, tmp_path):
     for suffix in (".json", ".pdparams"):
         (tmp_path / f"mine{suffix}").write_bytes((series / "run" / f"best{suffix}").read_bytes())
-    words = ("predict", "--weights", tmp_path / "mine", "--image", tmp_path / "a.png")
+    words = ("predict", "--weights", tmp_path / "mine", "--out", tmp_path / "a.png")
     assert tool(*words).code == 0  # 设置在检查点里
     file = tmp_path / "mine.json"
     state = json.loads(file.read_text(encoding="utf-8"))
@@ -163,12 +163,12 @@ def test_forecast_needs_the_data(series, tool, tmp_path):
     original = data.read_text(encoding="utf-8")
     try:
         data.write_text(original.replace("20.0", "30.0"), encoding="utf-8")
-        result = tool("predict", "--weights", series / "run" / "best", "--image", tmp_path / "a.png")
+        result = tool("predict", "--weights", series / "run" / "best", "--out", tmp_path / "a.png")
         assert "数据的 mean" in fails(result) and not (tmp_path / "a.png").exists()
         lines = original.splitlines()
         lines[-1] = str(float(lines[-1]) + 1)  # 只有测试部分变了，均值与标准差都还相同
         data.write_text("\n".join(lines), encoding="utf-8")
-        result = tool("predict", "--weights", series / "run" / "best", "--image", tmp_path / "a.png")
+        result = tool("predict", "--weights", series / "run" / "best", "--out", tmp_path / "a.png")
         assert "不同：测试部分的样本（散列）" in fails(result) and not (tmp_path / "a.png").exists()
     finally:
         data.write_text(original, encoding="utf-8")

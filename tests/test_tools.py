@@ -260,7 +260,11 @@ def test_missing_config(tool):
     assert "找不到配置文件 lenat.yml" in fails(tool("train", "-c", "lenat.yml"))
     missing = LENET.with_name("lenat.yml")
     assert fails(tool("train", "-c", missing)) == f"找不到配置文件 {missing}；你是不是想写 {LENET}？"
-    assert fails(tool("train")) == "缺少参数 -c/--config"
+    assert fails(tool("train", "--resume")).startswith("缺少参数 -c/--config")
+    listed = tool("train")
+    assert listed.code == 0 and listed.out == tool("train", "--list").out
+    names = [line.split()[0] for line in listed.out.splitlines() if not line.startswith("训练")]
+    assert [name for name in names if name] == [path.stem for path in CONFIGS]
 
 
 def test_config_with_a_syntax_error(tool, tmp_path):
@@ -457,7 +461,7 @@ def test_eval_on_other_photos(photos, tool):
     shutil.copytree(photos / "b", photos / "a")
     message = fails(run("a"))
     assert "测试部分的样本（散列）" in message and "另一批样本要放在另一处" in message
-    result = tool("explain", "--weights", photos / "run" / "best", "--image", photos / "x.png")
+    result = tool("explain", "--weights", photos / "run" / "best", "--out", photos / "x.png")
     assert "测试部分的样本（散列）" in fails(result) and not (photos / "x.png").exists()
 
 

@@ -18,7 +18,7 @@ from paddle_notes import cli
 def parse_args(argv: list[str] | None):
     parser = cli.Parser(prog="diagnose.py", description=__doc__)
     cli.add_config_arguments(parser)
-    parser.add_argument("--weights", metavar="PATH", help="检查点，如 output/mlp/best：另查它的编号")
+    cli.add_weights_argument(parser, "output/mlp/best：另查它的编号", required=False)
     parser.add_argument("--json", action="store_true", help="以 JSON 输出")
     return parser.parse_args(argv)
 

@@ -19,7 +19,7 @@ from paddle_notes import cli
 def parse_args(argv: list[str] | None):
     parser = cli.Parser(prog="eval.py", description=__doc__)
     cli.add_config_arguments(parser, required=False, help="配置文件；不写则用训练时的设置")
-    parser.add_argument("--weights", required=True, metavar="PATH", help="检查点，如 output/lenet/best")
+    cli.add_weights_argument(parser)
     parser.add_argument(
         "--split", choices=["valid", "test"], default="valid", help="评估哪一部分，默认 valid（验证）"
     )

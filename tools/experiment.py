@@ -30,7 +30,7 @@ def parse_args(argv: list[str] | None):
     parser = cli.Parser(prog="experiment.py", description=__doc__)
     parser.add_argument("name", nargs="?", metavar="NAME", help="实验的名字，或一个 YAML 文件")
     parser.add_argument("--list", action="store_true", help="列出全部实验")
-    parser.add_argument("--out", type=Path, default=Path("output") / "experiments", metavar="FOLDER")
+    cli.add_out_argument(parser, "FOLDER", "写到这里", default=Path("output") / "experiments")
     cli.add_override_argument(parser, "train.epochs=1")
     return parser.parse_args(argv)
 

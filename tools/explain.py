@@ -1,7 +1,7 @@
 """网络看的是图像的哪里：显著图、遮挡图，与每个像素只改一点就认错的对抗样本。
 
-    python tools/explain.py --weights output/lenet/best --image explain.png
-    python tools/explain.py --weights output/lenet/best --input photos/ --levels 8 --image explain.png
+    python tools/explain.py --weights output/lenet/best --out explain.png
+    python tools/explain.py --weights output/lenet/best --input photos/ --levels 8 --out explain.png
 
 不写 --input 时用测试部分（没有时用验证部分），另报告全部图像的对抗样本上的准确率；数据由检查点说明。
 """
@@ -17,8 +17,8 @@ NUM_ROWS = 4  # 画几张
 
 def parse_args(argv: list[str] | None):
     parser = cli.Parser(prog="explain.py", description=__doc__)
-    parser.add_argument("--weights", required=True, metavar="PATH", help="检查点，如 output/lenet/best")
-    parser.add_argument("--image", type=Path, required=True, metavar="PNG", help="图画在这里")
+    cli.add_weights_argument(parser)
+    cli.add_out_argument(parser, "PNG", "图画在这里", required=True)
     parser.add_argument("--input", type=Path, metavar="FILE|FOLDER", help="图像文件，或装着图像的文件夹")
     parser.add_argument(
         "--levels", type=int, default=32, metavar="N", help="对抗样本的每个像素改几级（共 256 级），默认 32"
@@ -56,8 +56,8 @@ def main(argv: list[str] | None = None) -> int:
         chosen = np.linspace(0, data.num_samples - 1, NUM_ROWS).astype(int)  # 各类的都有
         images, _ = data.dataset[chosen]
     found = explain(trained.model, images, preprocess, args.levels)
-    draw(found, trained.info.class_names, args.image)
-    print(args.image)
+    draw(found, trained.info.class_names, args.out)
+    print(args.out)
     return 0
 
 

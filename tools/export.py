@@ -10,15 +10,13 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 from paddle_notes import cli
 
 
 def parse_args(argv: list[str] | None):
     parser = cli.Parser(prog="export.py", description=__doc__)
-    parser.add_argument("--weights", required=True, metavar="PATH", help="检查点，如 output/lenet/best")
-    parser.add_argument("--out", type=Path, metavar="FOLDER", help="写到这里；默认是检查点旁边的 export")
+    cli.add_weights_argument(parser)
+    cli.add_out_argument(parser, "FOLDER", "写到这里；默认是检查点旁边的 export")
     parser.add_argument("--onnx", action="store_true", help='另存 ONNX，要先 pip install -e ".[cpu,onnx]"')
     return parser.parse_args(argv)
 

@@ -2,7 +2,7 @@
 
     python tools/figures.py --list
     python tools/figures.py vanishing_gradients
-    python tools/figures.py vanishing_gradients -o here.png --vdl output/figures
+    python tools/figures.py vanishing_gradients --out here.png --vdl output/figures
 
 每张图由所在章的 figures.py 里的一个函数画出，不需要下载任何东西；不写 -o 时写到 output/figures/。
 机器上没有中文字体时，图上的字是英文。
@@ -23,7 +23,7 @@ def parse_args(argv: list[str] | None):
     parser.add_argument("names", nargs="*", metavar="NAME", help="图的名字，可以写几个")
     parser.add_argument("--list", action="store_true", help="列出全部的图")
     parser.add_argument("--all", action="store_true", help="画全部的图")
-    parser.add_argument("-o", "--out", type=Path, metavar="PNG", help="写到哪里；只画一张图时才能用")
+    cli.add_out_argument(parser, "PNG", "写到哪里；只画一张图时才能用")
     parser.add_argument("--vdl", type=Path, metavar="FOLDER", help="另写进 VisualDL 的日志文件夹")
     return parser.parse_args(argv)
 

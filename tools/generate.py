@@ -9,21 +9,19 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 from paddle_notes import cli
 
 
 def parse_args(argv: list[str] | None):
     parser = cli.Parser(prog="generate.py", description=__doc__)
-    parser.add_argument("--weights", required=True, metavar="PATH", help="检查点，如 output/char_lstm/best")
+    cli.add_weights_argument(parser, "output/char_lstm/best")
     parser.add_argument("--prompt", metavar="TEXT", help="语言模型：文字的开头")
     parser.add_argument("--length", type=int, default=100, metavar="N", help="往下写几个字符，默认 100")
     parser.add_argument(
         "--temperature", type=float, default=0.8, metavar="T", help="越低越稳妥，0 总取最可能的，默认 0.8"
     )
     parser.add_argument("--count", type=int, default=64, metavar="N", help="生成网络：画几个样本，默认 64")
-    parser.add_argument("--out", type=Path, metavar="PNG", help="生成网络：图像写到这里")
+    cli.add_out_argument(parser, "PNG", "生成网络：图像写到这里")
     parser.add_argument("--seed", type=int, default=0, metavar="N", help="随机种子，默认 0")
     cli.add_device_argument(parser)
     return parser.parse_args(argv)

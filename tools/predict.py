@@ -3,7 +3,7 @@
     python tools/predict.py --weights output/lenet/best --input digit.png
     python tools/predict.py --weights output/lenet/best --input photos/ --topk 3 --json
     python tools/predict.py --weights output/lstm_sentiment/best --text "房间很干净"
-    python tools/predict.py --weights output/lstm_sunspots/best --image forecast.png
+    python tools/predict.py --weights output/lstm_sunspots/best --out forecast.png
 
 预处理、词表与类别名取自检查点，不需要配置文件。时间序列的数据也由检查点说明，搬了家的用 -o data.path=… 指明。
 
@@ -24,10 +24,10 @@ BATCH_SIZE = 64
 
 def parse_args(argv: list[str] | None):
     parser = cli.Parser(prog="predict.py", description=__doc__)
-    parser.add_argument("--weights", required=True, metavar="PATH", help="检查点，如 output/lenet/best")
+    cli.add_weights_argument(parser)
     parser.add_argument("--input", metavar="FILE|FOLDER", help="图像文件，或装着图像的文件夹")
     parser.add_argument("--text", metavar="TEXT", help="一段文字")
-    parser.add_argument("--image", type=Path, metavar="PNG", help="把时间序列的预测与真值画到这里")
+    cli.add_out_argument(parser, "PNG", "把时间序列的预测与真值画到这里")
     parser.add_argument("--topk", type=int, default=5, metavar="K", help="列出概率最大的几类，默认 5")
     parser.add_argument("--json", action="store_true", help="以 JSON 输出，每个文件一行")
     cli.add_override_argument(parser, "data.path=别处.csv")
@@ -73,7 +73,7 @@ ARGUMENTS = {
     "ImageClassifier": "input",
     "Captioner": "input",
     "TextClassifier": "text",
-    "Forecaster": "image",
+    "Forecaster": "out",
 }
 OTHERS = {
     "Writer": "语言模型请用 tools/generate.py",
@@ -91,9 +91,9 @@ def main(argv: list[str] | None = None) -> int:
 
     if args.topk < 1:
         raise UserError(f"--topk 应为正整数，得到 {args.topk}")
-    given = [name for name in ("input", "text", "image") if getattr(args, name) is not None]
+    given = [name for name in ("input", "text", "out") if getattr(args, name) is not None]
     if len(given) != 1:
-        raise UserError("--input（图像）、--text（文字）、--image（时间序列的图）要写且只写一个")
+        raise UserError("--input（图像）、--text（文字）、--out（时间序列的图）要写且只写一个")
 
     from paddle_notes.data.files import list_files
     from paddle_notes.inference import load
@@ -111,12 +111,12 @@ def main(argv: list[str] | None = None) -> int:
         text = clean(args.text)
         (answers,) = trained.predict(text, args.topk)
         show("text", text, answers, args.json)
-    elif needed == "image":
+    elif needed == "out":
         from paddle_notes.analysis.forecast import draw_forecast
 
         found = trained.forecast()
-        draw_forecast(found.truth, found.forecast, args.image, f"{found.name} RMSE {found.rmse:.3g}")
-        print(f"{args.image}：测试部分 {len(found.truth)} 个值，RMSE {found.rmse:.4f}")
+        draw_forecast(found.truth, found.forecast, args.out, f"{found.name} RMSE {found.rmse:.3g}")
+        print(f"{args.out}：测试部分 {len(found.truth)} 个值，RMSE {found.rmse:.4f}")
     else:
         predict = partial(trained.predict, topk=args.topk) if kind == "image" else trained.predict
         return predict_files(predict, trained.preprocess, files, args.json)

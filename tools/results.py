@@ -35,7 +35,7 @@ def parse_args(argv: list[str] | None):
     parser.add_argument(
         "folders", nargs="*", default=["output"], metavar="FOLDER", help="装着各次运行的文件夹"
     )
-    parser.add_argument("--out", type=Path, default=ROOT / "docs_zh" / "results.md", metavar="MD")
+    cli.add_out_argument(parser, "MD", "写到这里", default=ROOT / "docs_zh" / "results.md")
     parser.add_argument("--note", default="", metavar="TEXT", help="写在页首的说明，如测量时机器在做别的事")
     return parser.parse_args(argv)
 

@@ -2,7 +2,7 @@
 
     python tools/summary.py --model vgg16
     python tools/summary.py --model vgg16 -o model.image_size=32 model.batch_norm=true
-    python tools/summary.py -c configs/lenet.yml --image lenet.png
+    python tools/summary.py -c configs/lenet.yml --out lenet.png
 
 --model 给出网络的名字，没有用 -o 写出的选项取构造函数的默认值，也就是论文的设置；
 -c 给出配置，图像大小、通道数、类别数、词表随它的数据而定，就是训练时的那个网络；
@@ -13,7 +13,6 @@ from __future__ import annotations
 
 import argparse
 import json
-from pathlib import Path
 
 from paddle_notes import cli
 
@@ -27,7 +26,7 @@ def parse_args(argv: list[str] | None):
     )
     parser.add_argument("--model", type=models.check_name, metavar="NAME", help="网络的名字，如 vgg16")
     cli.add_override_argument(parser, "model.image_size=32")
-    parser.add_argument("--image", type=Path, metavar="PNG", help="另把各层的参数与乘加画成图")
+    cli.add_out_argument(parser, "PNG", "另把各层的参数与乘加画成图")
     parser.add_argument("--json", action="store_true", help="以 JSON 输出")
     parser.set_defaults(device="cpu")  # 只推理一张图
     return parser.parse_args(argv)
@@ -110,8 +109,8 @@ def main(argv: list[str] | None = None) -> int:
     else:
         print("输入 " + "，".join(map(str, shapes)))
         print(format_table(rows))
-    if args.image is not None:
-        draw_table(rows, args.image)
+    if args.out is not None:
+        draw_table(rows, args.out)
     return 0
 
 

@@ -42,10 +42,15 @@ def show_configs() -> None:
 
 def main(argv: list[str] | None = None) -> int:
     args = parse_args(argv)
-    if args.list or args.config is None:
+    alone = not (args.resume or args.dry_run or cli.overrides(args))
+    if args.list or (args.config is None and alone):
         show_configs()
         return 0
     from paddle_notes import runs
+    from paddle_notes.errors import UserError
+
+    if args.config is None:
+        raise UserError("缺少参数 -c/--config；python tools/train.py --list 列出各份配置")
 
     runs.train(args.config, cli.overrides(args), args.resume, args.dry_run)
     return 0

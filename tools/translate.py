@@ -2,7 +2,7 @@
 
     python tools/translate.py --weights output/transformer_dates/best --text "二〇二四年六月六日"
     python tools/translate.py --weights output/transformer_en_zh/best --text "How are you?" --beam 1
-    python tools/translate.py --weights output/transformer_dates/best --text 2024年六月六日 --attention a.png
+    python tools/translate.py --weights output/transformer_dates/best --text 2024年六月六日 --out a.png
     python tools/translate.py --weights output/transformer_en_zh/best --evaluate
 
 --evaluate 在测试部分（--split valid 则是验证部分）算 BLEU、chrF 与全对的比例，与最近邻检索并列，另存为
@@ -19,9 +19,7 @@ from paddle_notes import cli
 
 def parse_args(argv: list[str] | None):
     parser = cli.Parser(prog="translate.py", description=__doc__)
-    parser.add_argument(
-        "--weights", required=True, metavar="PATH", help="检查点，如 output/transformer_dates/best"
-    )
+    cli.add_weights_argument(parser, "output/transformer_dates/best")
     what = parser.add_mutually_exclusive_group(required=True)
     what.add_argument("--text", nargs="+", metavar="TEXT", help="要翻译的句子，可以写几句")
     what.add_argument("--evaluate", action="store_true", help="算 BLEU、chrF 与整句全对的比例")
@@ -34,9 +32,7 @@ def parse_args(argv: list[str] | None):
     parser.add_argument("--beam", type=int, default=4, metavar="N", help="束搜索的宽度，默认 4；1 为贪心解码")
     parser.add_argument("--temperature", type=float, metavar="T", help="改为按温度 T 采样")
     parser.add_argument("--seed", type=int, default=0, metavar="N", help="采样的随机种子，默认 0")
-    parser.add_argument(
-        "--attention", type=Path, metavar="PNG", help="画第一句的交叉注意力：每层一行，每头一列"
-    )
+    cli.add_out_argument(parser, "PNG", "画第一句的交叉注意力：每层一行，每头一列")
     parser.add_argument(
         "--vdl", type=Path, metavar="FOLDER", help="把第一句的三种注意力写进 VisualDL 的日志文件夹"
     )
@@ -53,10 +49,10 @@ def draw(maps: dict, args) -> None:
 
     if chinese_font() is None:
         print("没有找到中文字体，图上的汉字会缺（Linux 可安装 fonts-noto-cjk 或 fonts-wqy-microhei）")
-    if args.attention is not None:
-        args.attention.parent.mkdir(parents=True, exist_ok=True)
-        draw_heads(*maps["cross"]).savefig(args.attention, dpi=100, format="png")
-        print(f"注意力的图：{args.attention}")
+    if args.out is not None:
+        args.out.parent.mkdir(parents=True, exist_ok=True)
+        draw_heads(*maps["cross"]).savefig(args.out, dpi=100, format="png")
+        print(f"注意力的图：{args.out}")
     if args.vdl is not None:
         from visualdl import LogWriter
 
@@ -93,8 +89,8 @@ def main(argv: list[str] | None = None) -> int:
         raise UserError(f"--temperature 应大于 0，得到 {args.temperature}；要最可能的词请去掉它")
     if args.seed < 0:
         raise UserError(f"--seed 不应小于 0，得到 {args.seed}")
-    if args.evaluate and (args.attention is not None or args.vdl is not None):
-        raise UserError("--attention 与 --vdl 画的是 --text 的第一句，不能与 --evaluate 合用")
+    if args.evaluate and (args.out is not None or args.vdl is not None):
+        raise UserError("--out 与 --vdl 画的是 --text 的第一句，不能与 --evaluate 合用")
     if args.override and not args.evaluate:
         raise UserError("-o 只用来改 --evaluate 的数据；翻译 --text 不需要数据，请去掉它")
     from paddle_notes.inference import load
@@ -113,7 +109,7 @@ def main(argv: list[str] | None = None) -> int:
     answers = trained.translate(args.text, **decoding)
     for text, answer in zip(args.text, answers):
         print(json.dumps({"text": text, "answer": answer}, ensure_ascii=False) if args.json else answer)
-    if args.attention is not None or args.vdl is not None:
+    if args.out is not None or args.vdl is not None:
         draw(trained.attention(args.text[0], answers[0]), args)
     return 0
 

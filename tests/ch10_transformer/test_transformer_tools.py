@@ -51,7 +51,7 @@ def test_dates(tool, dates, output):
     assert tool("translate", "--weights", dates, "--text", *texts).out.splitlines() == single  # 与填充无关
 
     picture, folder = output / "heads.png", output / "attention"
-    options = ["--attention", picture, "--vdl", folder]
+    options = ["--out", picture, "--vdl", folder]
     assert tool("translate", "--weights", dates, "--text", texts[0], *options).code == 0
     assert picture.read_bytes().startswith(b"\x89PNG")
     from visualdl import LogReader
@@ -66,7 +66,7 @@ def test_bad_requests(tool, dates):
         (["--text", "一", "--beam", "0"], "--beam 应为正整数，得到 0"),
         (["--text", "一", "--temperature", "0"], "--temperature 应大于 0"),
         (["--evaluate", "-o", "data.name=pairs"], "data.path"),
-        (["--evaluate", "--attention", "a.png"], "不能与 --evaluate 合用"),
+        (["--evaluate", "--out", "a.png"], "不能与 --evaluate 合用"),
         (["--text", "一", "-o", "data.num_valid=3"], "-o 只用来改 --evaluate 的数据"),
     ]
     for options, message in cases:
