@@ -17,7 +17,7 @@ MAINTENANCE = ("docs", "results", "stress", "verify", "figures", "experiment")  
 def title(name: str) -> str:
     """一个工具的第一行说明。"""
     text = ast.get_docstring(ast.parse((TOOLS / f"{name}.py").read_text(encoding="utf-8"))) or ""
-    return text.splitlines()[0].rstrip("。：")
+    return text.splitlines()[0].rstrip("。：").replace("``", "")
 
 
 def show(names: list[str]) -> None:

@@ -96,7 +96,7 @@ def test_draw_a_figure(tool, tmp_path):
     [
         (["activation"], "你是不是想写 activations？"),
         ([], "--list 列出全部的图"),
-        (["activations", "dropout_mask", "-o", "x.png"], "-o 只能用于一张图"),
+        (["activations", "dropout_mask", "--out", "x.png"], "--out 只能用于一张图"),
     ],
 )
 def test_bad_figure_commands(tool, words, said):
@@ -156,7 +156,9 @@ def test_experiment(tool, tmp_path, plot):
 def test_all_experiments_are_valid(tool, load_tool, root):
     from paddle_notes.config import load_config
 
-    module = load_tool("experiment")
+    load_tool("experiment")  # tools/ 里的文件夹由此可以导入
+    from pages import experiments as module
+
     listed = tool("experiment", "--list").out
     files = sorted((root / "configs" / "experiments").glob("*.yml"))
     assert len(files) >= 6
@@ -192,7 +194,10 @@ def test_bad_experiment(tool, tmp_path, change, said):
 
 
 def test_a_run_may_have_its_own_base(load_tool, tmp_path):
-    module, file = load_tool("experiment"), tmp_path / "two.yml"
+    load_tool("experiment")
+    from pages import experiments as module
+
+    file = tmp_path / "two.yml"
     file.write_text(
         "title: 甲\nquestion: 乙\nruns:\n"
         "  一: {base: configs/mlp.yml}\n  二: {base: configs/svm.yml, seed: 3}\n",
@@ -257,6 +262,7 @@ def write_run(folder: Path, **changes) -> None:
     summary = {
         **{"status": "finished", "dry_run": False, "model": "mlp", "data": "mnist5k", "facts": {}},
         **{"trainable_parameters": 1234, "seed": 0, "test": {"accuracy": 0.5}, "baselines": {}, "epochs": 1},
+        "higher_is_better": True,
         **{"best": {"metric": "accuracy", "value": 0.6, "epoch": 1}, "last": {"accuracy": 0.6}},
         **{"wall_seconds": 90.0, "cpu_seconds": 60.0, "samples_per_second": 10.0, "commit": "abc"},
         **{"machine": "一台机器", "environment": "一个线程", **changes},
@@ -307,7 +313,10 @@ def test_tables_of_the_pages_follow_the_records(load_tool, tmp_path, monkeypatch
     lines: list[str] = []
     outl = lambda text="": lines.extend(text.splitlines())  # noqa: E731
     monkeypatch.setitem(sys.modules, "cog", SimpleNamespace(outl=outl))  # 只有 cog 执行页面时才有这个模块
-    docs, results = load_tool("docs"), load_tool("results")
+    load_tool("docs")
+    from pages import results
+    from pages import tables as docs
+
     opponents = {"总猜一类": {"valid": {"accuracy": 0.11}, "test": {"accuracy": 0.1}}}
     for seed, accuracy in ((0, 0.5), (1, 0.7), (2, 0.9)):
         changes = {"test": {"accuracy": accuracy}, "cpu_seconds": 60.0 * (seed + 1), "baselines": opponents}

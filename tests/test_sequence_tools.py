@@ -136,7 +136,7 @@ def test_predict_the_wrong_thing(sentiment, language, series, tool, tmp_path):
     assert "要写且只写一个" in run(sentiment)
     assert "要写且只写一个" in run(sentiment, "--text", "好", "--out", "a.png")
     assert run(series, "--text", "好").endswith("请用 --out，不是 --text")
-    assert run(language, "--text", "好").endswith("语言模型请用 tools/generate.py")
+    assert run(language, "--text", "好").endswith("请用 tools/generate.py")
 
 
 def test_forecast_picture(series, tool, tmp_path):

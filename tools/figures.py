@@ -73,7 +73,7 @@ def main(argv: list[str] | None = None) -> int:
         if name not in figures:
             raise UserError(f"没有名为 {name} 的图；{suggestion(name, figures)}")
     if args.out is not None and len(names) > 1:
-        raise UserError("-o 只能用于一张图")
+        raise UserError("--out 只能用于一张图")
     if chinese_font() is None:
         print("没有找到中文字体，图上的字用英文（Linux 可安装 fonts-noto-cjk 或 fonts-wqy-microhei）")
     pictures = {}

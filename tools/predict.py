@@ -75,14 +75,6 @@ ARGUMENTS = {
     "TextClassifier": "text",
     "Forecaster": "out",
 }
-OTHERS = {
-    "Writer": "语言模型请用 tools/generate.py",
-    "Sampler": "生成网络请用 tools/generate.py",
-    "Translator": "翻译请用 tools/translate.py",
-    "WordVectors": "词向量请用 tools/word2vec.py",
-    "NextWord": "词向量请用 tools/word2vec.py",
-    "TableRegressor": "表格的网络请用 tools/eval.py 评估",
-}
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -102,7 +94,7 @@ def main(argv: list[str] | None = None) -> int:
     trained = load(args.weights, overrides=args.override, device=args.device)
     kind, needed = trained.info.kind, ARGUMENTS.get(type(trained).__name__)
     if needed is None:
-        raise UserError(f"predict.py 不能用于这种检查点（{kind}）；{OTHERS[type(trained).__name__]}")
+        raise UserError(f"predict.py 不能用于这种检查点（{kind}）；请用 tools/{trained.tool}.py")
     if needed != given[0]:
         raise UserError(f"{args.weights} 的数据是 {kind}，请用 --{needed}，不是 --{given[0]}")
     if needed == "text":

@@ -96,7 +96,7 @@ def main(argv: list[str] | None = None) -> int:
     from paddle_notes.inference import load
 
     trained = load(args.weights, overrides=args.override, device=args.device)
-    if type(trained).__name__ != "Translator":
+    if trained.tool != "translate":
         raise UserError(f"{args.weights} 不是翻译的检查点；请先训练，如 configs/transformer_dates.yml")
     decoding = {"beam": args.beam, "temperature": args.temperature, "seed": args.seed}
     if args.evaluate:

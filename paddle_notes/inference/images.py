@@ -40,6 +40,8 @@ def in_batches(images: Images, preprocess: Preprocess) -> Iterator[Tensor]:
 class ImageClassifier(Trained):
     """图像分类。"""
 
+    tool = "predict"
+
     @property
     def preprocess(self) -> Preprocess:
         """图像怎样变成网络的输入。"""
@@ -62,6 +64,8 @@ class ImageClassifier(Trained):
 
 class Captioner(Trained):
     """看图说话。"""
+
+    tool = "predict"
 
     @property
     def preprocess(self) -> Preprocess:

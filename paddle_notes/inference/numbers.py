@@ -13,6 +13,8 @@ from paddle_notes.inference.trained import Input, Trained
 class TableRegressor(Trained):
     """由一行的各个特征预测一个数。"""
 
+    tool = "eval"
+
     def inputs(self) -> list[Input]:
         return [Input("features", [None, self.info.num_features], "float32")]
 
@@ -28,6 +30,8 @@ class Forecast(NamedTuple):
 
 class Forecaster(Trained):
     """时间序列：由前一段预测下一个值。"""
+
+    tool = "predict"
 
     def forecast(self, split: str = "test") -> Forecast:
         """测试（或验证）部分的一步预测。"""

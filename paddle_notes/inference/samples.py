@@ -12,6 +12,8 @@ from paddle_notes.inference.trained import Input, Trained
 class Sampler(Trained):
     """生成图像。"""
 
+    tool = "generate"
+
     def sample(self, count: int = 64, seed: int = 0) -> np.ndarray:
         """``count`` 张图像 (count, C, s, s) uint8；同样的种子得到同样的图像。"""
         return generate_images(self.model, count, seed)

@@ -19,6 +19,8 @@ from paddle_notes.tokens import UNKNOWN
 class TextClassifier(Trained):
     """文本分类。"""
 
+    tool = "predict"
+
     def predict(self, texts: str | Sequence[str], topk: int = 5) -> list[Answers]:
         """判断各段文字的类别；一段里没有文字时抛 :class:`UserError`。"""
         info, texts = self.info, [texts] if isinstance(texts, str) else texts
@@ -42,6 +44,8 @@ class TextClassifier(Trained):
 
 class Writer(Trained):
     """语言模型。"""
+
+    tool = "generate"
 
     def write(self, prompt: str, length: int = 100, temperature: float = 0.8, seed: int = 0) -> str:
         """接着 ``prompt`` 往下写至多 ``length`` 个字符，返回写出的（不含开头）。

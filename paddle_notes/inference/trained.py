@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from functools import cached_property
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
 from paddle import nn
@@ -42,6 +42,8 @@ class Trained:
         weights: 检查点的名字，不带后缀。
         environment: 运行环境的一行说明。
     """
+
+    tool: ClassVar[str]  # 命令行上由 tools/ 里的哪一个来用
 
     def __init__(
         self,

@@ -25,6 +25,8 @@ class AttentionMap(NamedTuple):
 class Translator(Trained):
     """序列到序列。"""
 
+    tool = "translate"
+
     @property
     def sources(self) -> Vocabulary:
         return Vocabulary(self.info.source_vocabulary)

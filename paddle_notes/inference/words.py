@@ -11,6 +11,8 @@ from paddle_notes.tokens import SPECIAL
 class WordVectors(Trained):
     """word2vec：中心词的向量。"""
 
+    tool = "word2vec"
+
     def vectors(self) -> tuple[list[str], np.ndarray]:
         """各词，与它们的向量 (V, D)。"""
         return self.info.vocabulary, self.model.input_vectors.weight.numpy()
@@ -18,6 +20,8 @@ class WordVectors(Trained):
 
 class NextWord(Trained):
     """神经语言模型：词嵌入。"""
+
+    tool = "word2vec"
 
     def vectors(self) -> tuple[list[str], np.ndarray]:
         """各词，与它们的向量 (V, D)；填充等特殊词元不算。"""
