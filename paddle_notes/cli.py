@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import contextlib
 import errno
+import io
 import os
 import re
 import shlex
@@ -123,7 +124,7 @@ def _explain_os_error(error: OSError) -> str:
         errno.EISDIR: f"{where} 是文件夹，这里需要文件",
     }
     other = f"读写{f'{where} ' if where else '文件'}时出错：{error.strerror or error}"
-    return reasons.get(error.errno, other).strip()
+    return reasons.get(error.errno or 0, other).strip()
 
 
 # Windows 没有 SIGHUP
@@ -147,8 +148,8 @@ class Unread:
     """
 
     def __init__(self, stream: TextIO | None):
-        self._stream = nowhere() if stream is None else stream
-        if hasattr(stream, "reconfigure"):
+        self._stream: TextIO = nowhere() if stream is None else stream
+        if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="replace")
 
     def write(self, text: str) -> int:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import difflib
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from typing import Any
 
 
 class UserError(Exception):
@@ -69,7 +70,7 @@ _EXPLANATIONS = {
 }
 
 
-def explain(error: dict) -> str:
+def explain(error: Mapping[str, Any]) -> str:
     """把 pydantic 的一条错误（``ValidationError.errors()`` 的一项）说成中文。
 
     不含键名，例如“应为整数，得到 'abc'”。没有对应说法的错误保留原文。

@@ -137,7 +137,7 @@ def test_what_a_run_says_at_the_end(trained, tool, output):
     assert lines[-4] == f"accuracy：验证 {value}（最好的第 1 轮；最后一轮 {value}），测试 {test}"
     assert lines[-3].startswith("预期：accuracy ≥ 0.2") and lines[-3].endswith("在预期之内")
     assert lines[-2] == f"检查点：{output / 'best'}"
-    assert lines[-1] == f"看曲线：visualdl --logdir {output / 'vdl'} --language zh"
+    assert lines[-1] == f"看曲线：visualdl --logdir {output / 'vdl'} --language zh --disable-telemetry"
     assert read_arrays(output / "last").keys() == read_arrays(trained / "last").keys()
 
 

@@ -96,7 +96,7 @@ def main(argv: list[str] | None = None) -> int:
         errors = dict.fromkeys(summary["error"] for summary in summaries[name] if "error" in summary)
         print(f"| {name} | {' | '.join(cells)} | {'；'.join(errors)} |")
     print(f"\n图：{picture}；各次运行的数：{picture.with_suffix('.json')}")
-    print(f"看曲线：visualdl --logdir {cli.quote(str(root))} --language zh")
+    print(f"看曲线：visualdl --logdir {cli.quote(str(root))} --language zh --disable-telemetry")
     return 0
 
 

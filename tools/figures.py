@@ -86,7 +86,7 @@ def main(argv: list[str] | None = None) -> int:
         print(path, flush=True)
     if args.vdl is not None:
         write_vdl(args.vdl, pictures)
-        print(f"看图：visualdl --logdir {cli.quote(str(args.vdl))} --language zh")
+        print(f"看图：visualdl --logdir {cli.quote(str(args.vdl))} --language zh --disable-telemetry")
     return 0
 
 

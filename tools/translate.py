@@ -59,7 +59,7 @@ def draw(maps: dict, args) -> None:
         with LogWriter(str(args.vdl)) as writer:
             for kind, found in maps.items():
                 writer.add_image(f"attention/{kind}", as_picture(draw_heads(*found)), 0)
-        print(f"看图：visualdl --logdir {cli.quote(str(args.vdl))} --language zh")
+        print(f"看图：visualdl --logdir {cli.quote(str(args.vdl))} --language zh --disable-telemetry")
 
 
 def report(scores: dict, count: int, args) -> dict:

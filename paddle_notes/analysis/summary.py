@@ -45,7 +45,8 @@ def layer_table(model, *inputs) -> list[Row]:
         for name, layer in model.named_sublayers(include_self=True)
         if not layer.sublayers() or layer.parameters(include_sublayers=False)
     ]
-    rows, counted = [], set()
+    rows: list[Row] = []
+    counted: set[int] = set()
 
     def own_parameters(layer) -> int:
         new = [p for p in layer.parameters(include_sublayers=False) if id(p) not in counted]
@@ -106,12 +107,14 @@ def _width(text: str) -> int:
 
 def format_table(rows: list[Row]) -> str:
     """排成对齐的文字表，最后一行是合计。"""
-    lines = [("层", "类型", "输出形状", "参数", "乘加", "输出 KiB")]
+    lines: list[tuple[str, ...]] = [("层", "类型", "输出形状", "参数", "乘加", "输出 KiB")]
     for row in rows:
         shape = "推理时不用" if row.shape is None else str(list(row.shape))
         numbers = (f"{row.parameters:,}", f"{row.macs:,}", f"{row.activation_bytes / 1024:,.1f}")
         lines.append((row.name, row.kind, shape, *numbers))
-    parameters, macs, num_bytes = (sum(row[i] for row in rows) for i in (3, 4, 5))
+    parameters, macs, num_bytes = (
+        sum(getattr(row, name) for row in rows) for name in ("parameters", "macs", "activation_bytes")
+    )
     lines.append(("合计", "", "", f"{parameters:,}", f"{macs:,}", f"{num_bytes / 1024:,.1f}"))
     widths = [max(map(_width, column)) for column in zip(*lines)]
     aligned = []

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import importlib
 from collections.abc import Callable
-from typing import Annotated, Any, ClassVar, Literal, Union, get_args
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, Union, get_args
 
 from pydantic import (
     AfterValidator,
@@ -94,6 +94,7 @@ class DataSection(Named):
     package = "data"
 
     name: str = Field(description="数据集的名字")
+    batch_size: int = Field(64, gt=0, description="一批的样本数")
 
 
 class TaskSection(Named):
@@ -375,7 +376,8 @@ def _one_of(what: str, *sections: type[Named], default: str | None = None) -> An
     def tag(tree: Any) -> str:
         return owner[name_of(tree)].__name__ if isinstance(tree, (dict, Section)) else sections[0].__name__
 
-    union = Union[tuple(Annotated[section, Tag(section.__name__)] for section in sections)]  # noqa: UP007
+    tagged: Any = tuple(Annotated[section, Tag(section.__name__)] for section in sections)
+    union = Union[tagged]  # noqa: UP007
     return Annotated[union, Discriminator(tag), BeforeValidator(check)]
 
 
@@ -402,8 +404,12 @@ TASK_SECTIONS = (
     NextWordTask,
     AdversarialTask,
 )
-DataConfig = _one_of("数据集", *DATA_SECTIONS)
-TaskConfig = _one_of("任务", *TASK_SECTIONS, default="classification")
+if TYPE_CHECKING:  # 由 name 决定是哪一种，类型检查看不出来
+    DataConfig = DataSection
+    TaskConfig = TaskSection
+else:
+    DataConfig = _one_of("数据集", *DATA_SECTIONS)
+    TaskConfig = _one_of("任务", *TASK_SECTIONS, default="classification")
 
 
 class OptimizerConfig(Section):
@@ -464,7 +470,9 @@ class ExpectConfig(Section):
 
     def holds(self, value: float) -> bool:
         """指标取 ``value`` 是否在预期之内。"""
-        return value >= self.at_least if self.at_most is None else value <= self.at_most
+        if self.at_least is not None:
+            return value >= self.at_least
+        return self.at_most is None or value <= self.at_most
 
 
 class RuntimeConfig(Section):

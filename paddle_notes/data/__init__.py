@@ -15,7 +15,7 @@
 from __future__ import annotations
 
 import itertools
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from paddle_notes.errors import UserError
 
@@ -42,7 +42,8 @@ class Parts(NamedTuple):
 
     def first(self, count: int) -> Parts:
         """各取前 ``count`` 批，试运行用。"""
-        return Parts(*(None if part is None else FirstBatches(part, count) for part in self))
+        few: list[Any] = [None if part is None else FirstBatches(part, count) for part in self]
+        return Parts(*few)
 
 
 class FirstBatches:
@@ -65,9 +66,12 @@ def build_data(config, seed: int) -> Parts:
 
     训练数据每个轮次打乱并增广，次序由 ``seed`` 与轮次决定；另外两份按原来的次序、不增广。
     """
-    train, *others = config.find()(config)
-    batches = train.batches(config, training=True, seed=seed)
-    parts = Parts(batches, *(None if part is None else part.batches(config) for part in others))
+    train, valid, test = config.find()(config)
+    parts = Parts(
+        train.batches(config, training=True, seed=seed),
+        valid.batches(config),
+        None if test is None else test.batches(config),
+    )
     for name, part in zip(("训练", "验证", "测试"), parts):
         if part is not None and part.num_samples == 0:
             raise UserError(f"{config.path} 的{name}部分没有样本：数据太少，或没有分好")

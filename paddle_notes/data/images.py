@@ -161,12 +161,11 @@ class ImageBatches(Batches):
 
     def reader(self, epoch: int) -> Callable[[np.ndarray], Arrays]:
         preprocess = self.dataset.preprocess
-        draws = self.draws(epoch) if self.training else None
-        color_draws = self.color_draws(epoch) if self.training else None
+        draws, color_draws = (self.draws(epoch), self.color_draws(epoch)) if self.training else ((), ())
 
         def read(index: np.ndarray) -> Arrays:
             images, labels = self.dataset[index]
-            if draws is None:
+            if not self.training:
                 images = center_crop(images, preprocess.image_size)
             else:
                 images = self.recolor(self.augment(images, draws[index]), color_draws[index])

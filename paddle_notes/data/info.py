@@ -6,12 +6,12 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, ClassVar, Literal
+from typing import Annotated, Any, ClassVar
 
-from pydantic import BaseModel, ConfigDict, Field, StrictBool, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, StrictBool, ValidationError, field_validator
 
 from paddle_notes.data.preprocess import Number, Preprocess, Scale, Size
-from paddle_notes.errors import UserError, explain
+from paddle_notes.errors import UserError, explain, short
 
 Count = Annotated[int, Field(strict=True, ge=0, lt=2**53)]
 Tokenizer = Annotated[str, Field(pattern="^(char|word|jieba)$")]
@@ -208,7 +208,15 @@ class _Model(BaseModel):
 
 
 class _Head(BaseModel):
-    kind: Literal[tuple(KINDS)]
+    kind: str
+
+    @field_validator("kind")
+    @classmethod
+    def known(cls, kind: str) -> str:
+        if kind not in KINDS:
+            raise ValueError(f"没有 {short(kind)} 这种数据")
+        return kind
+
     facts: dict[str, Size | str]
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import zlib
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -54,8 +54,8 @@ def connected(pairs: Sequence[tuple[str, str]]) -> list[list[tuple[str, str]]]:
             parent[node] = node = parent[parent[node]]
         return node
 
-    nodes = [[(side, normalized(text)) for side, text in enumerate(pair)] for pair in pairs]
-    nodes = {pair: both for pair, both in zip(pairs, nodes) if all(text for _, text in both)}
+    both = [[(side, normalized(text)) for side, text in enumerate(pair)] for pair in pairs]
+    nodes = {pair: ends for pair, ends in zip(pairs, both) if all(text for _, text in ends)}
     for source, target in nodes.values():
         parent[root(source)] = root(target)
     groups: dict[tuple[int, str], list[tuple[str, str]]] = {}
@@ -73,6 +73,9 @@ def split_pairs(
         first = min(normalized(source) for source, _ in group)
         return zlib.crc32(first.encode()), first
 
+    def flat(part: list[list[tuple[str, str]]]) -> list[tuple[str, str]]:
+        return [pair for group in part for pair in group]
+
     groups = sorted(connected(pairs), key=key)
     num_test, num_valid = (max(1, round(len(groups) * part)) for part in (test_fraction, valid_fraction))
     if len(groups) <= num_test + num_valid:
@@ -80,10 +83,10 @@ def split_pairs(
     largest = groups.pop(max(range(len(groups)), key=lambda i: len(groups[i])))
     test, valid = groups[:num_test], groups[num_test : num_test + num_valid]
     train = [largest, *groups[num_test + num_valid :]]
-    return tuple([pair for group in part for pair in group] for part in (train, valid, test))
+    return flat(train), flat(valid), flat(test)
 
 
-@dataclass(frozen=True)
+@dataclass
 class PairSet:
     """一份句对。
 
@@ -92,26 +95,29 @@ class PairSet:
         sources, targets: 两边的词表。
         max_length: 一句至多几个词元（目标句另有结束符）。
 
-    ``groups`` (N,) int64 是各对的英文是第几个不同的英文句子：词元相同的就是同一句。
+        source_ids, target_ids: 两边的词元编号，目标句有开始符与结束符。
+        lengths: (N,) int64，一对共有几个词元。
+        groups: (N,) int64，各对的英文是第几个不同的英文句子：词元相同的就是同一句。
     """
 
     pairs: list[tuple[str, str]]
     sources: Vocabulary
     targets: Vocabulary
     max_length: int
+    source_ids: list[list[int]] = field(init=False)
+    target_ids: list[list[int]] = field(init=False)
+    lengths: np.ndarray = field(init=False)
+    groups: np.ndarray = field(init=False)
 
     def __post_init__(self) -> None:
-        source_tokens = [tuple(tokenize(pair[0], TOKENIZERS[0])) for pair in self.pairs]
-        numbers = {tokens: number for number, tokens in enumerate(dict.fromkeys(source_tokens))}
-        object.__setattr__(self, "groups", np.array([numbers[tokens] for tokens in source_tokens], "int64"))
-        source_ids = [self.sources.encode(tokens) for tokens in source_tokens]
-        target_ids = [
-            [BEGIN, *self.targets.encode(tokenize(pair[1], TOKENIZERS[1])), END] for pair in self.pairs
-        ]
-        object.__setattr__(self, "source_ids", source_ids)
-        object.__setattr__(self, "target_ids", target_ids)
-        lengths = [len(a) + len(b) for a, b in zip(source_ids, target_ids)]
-        object.__setattr__(self, "lengths", np.array(lengths, "int64"))
+        tokens = [tuple(tokenize(pair[0], TOKENIZERS[0])) for pair in self.pairs]
+        numbers = {one: number for number, one in enumerate(dict.fromkeys(tokens))}
+        self.groups = np.array([numbers[one] for one in tokens], "int64")
+        self.source_ids = [self.sources.encode(one) for one in tokens]
+        targets = (self.targets.encode(tokenize(pair[1], TOKENIZERS[1])) for pair in self.pairs)
+        self.target_ids = [[BEGIN, *ids, END] for ids in targets]
+        lengths = [len(a) + len(b) for a, b in zip(self.source_ids, self.target_ids)]
+        self.lengths = np.array(lengths, "int64")
 
     def __len__(self) -> int:
         return len(self.pairs)

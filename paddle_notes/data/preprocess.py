@@ -81,12 +81,13 @@ class Preprocess:
         if isinstance(path, Path):  # 也可以是压缩包里的一个文件
             refuse_special(path)
         try:
-            with Image.open(path) as image:
-                if image.width * image.height > MAX_PIXELS:
-                    raise ValueError(f"有 {image.width}×{image.height} 像素，请先缩小")
-                if image.format == "EPS":  # 它是程序，要由别的软件执行
+            with Image.open(path) as opened:
+                if opened.width * opened.height > MAX_PIXELS:
+                    raise ValueError(f"有 {opened.width}×{opened.height} 像素，请先缩小")
+                if opened.format == "EPS":  # 它是程序，要由别的软件执行
                     raise ValueError("不支持 EPS，请另存为 PNG 或 JPEG")
-                ImageOps.exif_transpose(image, in_place=True)
+                ImageOps.exif_transpose(opened, in_place=True)
+                image: Image.Image = opened
                 if image.mode.startswith("I"):
                     image = Image.fromarray((np.asarray(image) >> 8).astype("uint8"))
                 if image.has_transparency_data:

@@ -31,7 +31,7 @@ class Vocabulary:
         cls, texts: Iterable[Iterable[str]], min_count: int = 1, max_tokens: int | None = None
     ) -> Vocabulary:
         """由训练部分的各句（词元的序列）数出词表：次数多的在前，次数相同的按文字排序。"""
-        counter = Counter()
+        counter: Counter[str] = Counter()
         for tokens in texts:
             counter.update(tokens)
         for token in SPECIAL:

@@ -131,7 +131,7 @@ def newest_whole(folder: Path) -> tuple[Path | None, list[Path]]:
 
     依次看 last、留下的各轮、best。
     """
-    broken = []
+    broken: list[Path] = []
     for path in (folder / "last", *kept_epochs(folder), folder / "best"):
         files = _files(path)
         if _is_whole(files):
@@ -245,7 +245,7 @@ def _missing(path: Path, file: Path) -> str:
     return f"找不到检查点文件 {file}；{hint}"
 
 
-def read_arrays(path: str | Path, suffix: str = ".pdparams") -> dict[str, np.ndarray]:
+def read_arrays(path: str | Path, suffix: str = ".pdparams") -> dict[str, Any]:
     """读检查点的 ``.pdparams`` 或 ``.pdopt``，返回 名字 -> 数组。
 
     旁边有 ``.json`` 时核对校验和。缺失、损坏、来历不明的文件抛 :class:`UserError`。

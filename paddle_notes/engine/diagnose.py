@@ -66,7 +66,7 @@ def _too_fast(lr: float) -> str:
 
 def total(values: Iterable[Tensor]) -> float:
     """全部的数之和。其中有 NaN 或无穷时，它也不是有限数：一次加法就查了全部。"""
-    return sum(value.sum().item() for value in values)
+    return sum(float(value.sum()) for value in values)
 
 
 def gradients_are_fine(parameters: list[Tensor]) -> bool:
@@ -85,7 +85,7 @@ def explain_bad_gradients(model: nn.Layer, optimizer, lr: float) -> str:
             "多半是反向时除以了 0，或在 0 处开方、取对数，请检查它之后的运算；"
             f"或者学习率太大（现在是 {lr:g}）"
         )
-    name, size = max(((name, g.abs().max().item()) for name, g in gradients), key=lambda pair: pair[1])
+    name, size = max(((name, float(g.abs().max())) for name, g in gradients), key=lambda pair: pair[1])
     clip = "" if optimizer.clip_norm else "，或裁剪梯度（-o optimizer.clip_norm=1）"
     return f"{name} 的梯度大到 {size:.3g}；{_too_fast(lr)}{clip}"
 

@@ -117,9 +117,8 @@ def claim_folder(
     summary = read_summary(folder)
     if not (resume and any((folder / f"{name}.json").exists() for name in ("last", "best"))):
         refuse_strangers(folder)
-    replaceable = summary is None or overwrite or (summary.get("dry_run", False) and not resume)
-    if not (replaceable or resume):
-        status = _STATUS.get(summary.get("status"), "未完成")
+    if summary is not None and not (overwrite or resume or summary.get("dry_run", False)):
+        status = _STATUS.get(summary.get("status", ""), "未完成")
         go_on = f"{command} --resume"
         if status == _STATUS["finished"]:
             go_on += f" {more_epochs(summary.get('epochs', 0))}"

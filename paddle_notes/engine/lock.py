@@ -6,6 +6,7 @@ import contextlib
 import json
 import os
 import socket
+import sys
 import time
 from pathlib import Path
 
@@ -18,7 +19,7 @@ FAR = 1 << 30  # Windows 的锁使别人读不了锁住的字节，所以锁在�
 def _try_lock(descriptor: int) -> bool:
     """不等待地锁住，返回是否成功。"""
     try:
-        if os.name == "nt":
+        if sys.platform == "win32":
             import msvcrt
 
             os.lseek(descriptor, FAR, os.SEEK_SET)
@@ -63,7 +64,8 @@ class FolderLock:
     def __exit__(self, *exception) -> None:
         if os.name != "nt":  # Windows 删不了打开着的文件
             self.file.unlink(missing_ok=True)
-        os.close(self.descriptor)
+        if self.descriptor is not None:
+            os.close(self.descriptor)
         if os.name == "nt":
             with contextlib.suppress(OSError):
                 self.file.unlink()

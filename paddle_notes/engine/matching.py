@@ -25,12 +25,12 @@ from paddle_notes.errors import UserError
 Changes = dict[str, tuple[Any, Any]]  # 键 -> (训练时的值, 现在的值)
 
 # 接着训练时可以改的。文件可以搬家：读出的内容由散列核对
-FREE = ("output_dir", "expect", "runtime", "train.epochs", "train.log_interval", "data.path")
+FREE: tuple[str, ...] = ("output_dir", "expect", "runtime", "train.epochs", "train.log_interval", "data.path")
 FREE += ("train.save_every_steps", "train.save_every_minutes", "train.keep")
 # 学习率的安排：要写明从第几轮起重新安排，或与现在的学习率接得上，见 Trainer.check_rate
 RATE = tuple(f"optimizer.{key}" for key in ("lr", "schedule", "milestones", "warmup", "start_epoch"))
 # 评估时用不着的；data.path 之外的数据选项决定怎样划分、怎样归一化，不能改
-UNUSED = ("output_dir", "expect", "runtime", "train", "optimizer", "seed", "model")
+UNUSED: tuple[str, ...] = ("output_dir", "expect", "runtime", "train", "optimizer", "seed", "model")
 UNUSED += ("task.label_smoothing", "task.aux_weight")
 UNUSED += ("data.path", "data.batch_size", "data.augment", "data.shuffle_labels")
 
@@ -67,7 +67,7 @@ def differences(old: Any, new: Any, key: str = "") -> Changes:
         return found
     if _same(old, new):
         return {}
-    return {key: tuple(None if value is _MISSING else value for value in (old, new))}
+    return {key: (None if old is _MISSING else old, None if new is _MISSING else new)}
 
 
 def under(key: str, names: tuple[str, ...]) -> bool:

@@ -94,4 +94,4 @@ def report(summary: dict, folder: Path) -> Iterator[str]:
             verdict = "在预期之内" if summary["inside"] else "不在预期之内"
             yield f"预期：{expect.bound()}（2 核 CPU 约 {expect.minutes:g} 分钟） —— {verdict}"
     yield f"检查点：{folder / 'best'}"
-    yield f"看曲线：visualdl --logdir {quote(str(folder / VDL))} --language zh"
+    yield f"看曲线：visualdl --logdir {quote(str(folder / VDL))} --language zh --disable-telemetry"

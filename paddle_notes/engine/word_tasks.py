@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from typing import cast
 
 import paddle
 import paddle.nn.functional as F
@@ -47,7 +48,7 @@ class NextWord(Task):
         if not model.training:
             cost = F.cross_entropy(model(contexts), targets)
             return cost, {"perplexity": cost}
-        words, labels = paddle.unique(targets, return_inverse=True)  # (S,)、(N,)
+        words, labels = cast(tuple, paddle.unique(targets, return_inverse=True))  # (S,)、(N,)
         # ln Q = ln(1 − (1 − q)ᴺ)
         log_seen = paddle.log(-paddle.expm1(len(targets) * self.log_absent[words]))
         logits = model(contexts, words) - log_seen.astype("float32")  # (N, S)

@@ -62,7 +62,7 @@ def load(
     path = split_suffix(weights)
     given = None if config is None else load_config(config, overrides)
     if given is not None and not has_state(path):  # 只有参数：网络照配置造
-        options, info, settings, task = None, None, given, given.task.name
+        options, info, settings, task = {}, None, given, given.task.name
     else:
         state = read_state(path)
         if not {"model", "data"} <= state.keys():

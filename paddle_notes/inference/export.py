@@ -14,6 +14,7 @@ import re
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import paddle
@@ -37,7 +38,7 @@ TOLERANCE = 1e-3  # 导出前后的输出至多相差它的多少倍
 
 def save_graph(model: nn.Layer, inputs: list[Input], folder: Path) -> None:
     """写 ``inference.json``（图）与 ``inference.pdiparams``（参数）。"""
-    specs = [paddle.static.InputSpec(list(shape), dtype, name) for name, shape, dtype in inputs]
+    specs: list[Any] = [paddle.static.InputSpec(list(shape), dtype, name) for name, shape, dtype in inputs]
     graph = paddle.jit.to_static(model, input_spec=specs, full_graph=True)
     paddle.jit.save(graph, str(folder / NAME))
 

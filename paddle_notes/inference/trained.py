@@ -11,7 +11,6 @@ import numpy as np
 from paddle import nn
 
 from paddle_notes import models
-from paddle_notes.config import Config
 from paddle_notes.data import Parts, build_data
 from paddle_notes.data.batches import Batches
 from paddle_notes.data.info import Info
@@ -27,8 +26,8 @@ class Input(NamedTuple):
     """网络的一个输入。"""
 
     name: str
-    shape: list[int | None]  # None 是随意的大小，如批
-    dtype: str
+    shape: list[Any]  # None 是随意的大小，如批
+    dtype: Any  # float32 或 int64
 
 
 class Trained:
@@ -38,7 +37,7 @@ class Trained:
         model: 网络。
         options: 造它的选项，含 name。
         info: 数据的说明。
-        config: 训练（或评估）用的设置；None 时不能评估。
+        config: 训练（或评估）用的设置（:class:`~paddle_notes.config.Config`）；None 时不能评估。
         weights: 检查点的名字，不带后缀。
         environment: 运行环境的一行说明。
     """
@@ -50,8 +49,8 @@ class Trained:
         model: nn.Layer,
         options: dict[str, Any],
         info: Any,
-        config: Config | None = None,
-        weights: Path | None = None,
+        config: Any = None,
+        weights: Path = Path(),
         environment: str = "",
     ):
         model.eval()
@@ -113,7 +112,7 @@ class Trained:
         """随机的输入，用来核对导出前后的输出；由固定的种子决定。"""
         generator = np.random.default_rng(0)
         return [
-            generator.standard_normal([batch_size, *shape[1:]]).astype(dtype)
+            generator.standard_normal([batch_size, *map(int, shape[1:])]).astype(dtype)
             for _, shape, dtype in self.inputs()
         ]
 

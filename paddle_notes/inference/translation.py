@@ -57,7 +57,8 @@ class Translator(Trained):
         """各句的译文：束搜索，宽 ``beam``（1 为贪心解码）；给出温度则按它采样。"""
         texts = [texts] if isinstance(texts, str) else texts
         limits, targets = (self.info.max_length, BEGIN, END), self.targets
-        generator, answers = np.random.default_rng(seed), []
+        generator = np.random.default_rng(seed)
+        answers: list[tuple[int, str]] = []
         order = sorted(range(len(texts)), key=lambda index: len(texts[index]))  # 长短相近的放在一批
         for first in range(0, len(texts), BATCH_SIZE):
             index = order[first : first + BATCH_SIZE]
