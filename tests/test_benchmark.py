@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import paddle
 import pytest
+from helpers import relative_difference
 
 from paddle_notes import models
 from paddle_notes.config import ClassificationTask, HingeTask, ImageData, load_config
@@ -76,10 +77,6 @@ def as_paddle(parameter) -> np.ndarray:
     """PyTorch 的一个参数，写成 Paddle 的样子：全连接层的权重要转置。"""
     array = parameter.detach().numpy()
     return array.T if array.ndim == 2 else array
-
-
-def relative_difference(ours: np.ndarray, other: np.ndarray) -> float:
-    return float(np.abs(ours - other).max() / np.abs(other).max())
 
 
 # ---------------------------------------------------------------- 孪生

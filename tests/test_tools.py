@@ -597,7 +597,7 @@ def test_bad_arguments_of_predict(trained, pictures, tool, tmp_path):
     def run(weights=trained / "best", input=pictures, *words) -> str:
         return fails(tool("predict", "--weights", weights, "--input", input, *words))
 
-    assert run(input=tmp_path / "none").endswith("--input 应是图像文件或文件夹")
+    assert run(input=tmp_path / "none").endswith("应是图像文件或文件夹")
     assert run(input=tmp_path) == f"文件夹 {tmp_path} 里没有文件"
     assert "可用的检查点" in run(weights=trained / "none")
     assert run(trained / "best", pictures, "--topk", "0") == "--topk 应为正整数，得到 0"

@@ -44,6 +44,6 @@ class AveragedGenerator(nn.Layer):
         for a, g in zip(self.average.state_dict().values(), self.generator.state_dict().values()):
             a.lerp_(g, weight)  # a + (1 − β_t)(g − a)
 
-    def generate(self, noise: Tensor) -> Tensor:
+    def sample(self, noise: Tensor) -> Tensor:
         """噪声 (N, latent_size) → 图像 (N, C, s, s)，值在 (−1, 1) 之间。"""
         return (self.generator if self.training else self.average)(noise)

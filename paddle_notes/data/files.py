@@ -83,7 +83,7 @@ def list_files(path: Path) -> list[Path]:
     if path.is_file():
         return [path]
     if not path.is_dir():
-        raise UserError(f"找不到 {path}；--input 应是图像文件或文件夹")
+        raise UserError(f"找不到 {path}；应是图像文件或文件夹")
     files = sorted(file for file in path.rglob("*") if file.is_file() and not file.name.startswith("."))
     if not files:
         raise UserError(f"文件夹 {path} 里没有文件")

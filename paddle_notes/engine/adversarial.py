@@ -38,7 +38,7 @@ MIN_SHARE = 0.1  # 一类至少占平均份额的这么多才算出现：十类�
 class Adversarial(Task):
     """生成对抗。一批是 (图像, 标签)，标签只用来训练评判网络。
 
-    网络是 ``model(图像) -> logits (N,)``（判别器）与 ``model.generate(噪声) -> 图像``，有两部分参数
+    网络是 ``model(图像) -> logits (N,)``（判别器）与 ``model.sample(噪声) -> 图像``，有两部分参数
     ``model.discriminator`` 与 ``model.generator``，各有一个优化器；``model.update_average()`` 在每批之后
     更新推理时用的滑动平均；图像的值都在 [−1, 1] 之间，
     数据的归一化在这里换算过来。
@@ -158,7 +158,7 @@ class Adversarial(Task):
 
     def updates(self, model: nn.Layer, batch: tuple[Tensor, ...]) -> Iterator[tuple[str, Tensor, Metrics]]:
         real = self.to_tanh_range(batch[0])
-        fake = model.generate(paddle.randn([len(real), model.latent_size]))
+        fake = model.sample(paddle.randn([len(real), model.latent_size]))
         # 判别器：样本来自哪里与它无关，梯度不传给生成器
         yield "discriminator", *self.discriminator_loss(model(real), model(fake.detach()))
         # 生成器：同一批样本，由刚更新过的判别器来看
@@ -170,7 +170,7 @@ class Adversarial(Task):
         real = self.to_tanh_range(batch[0])
         noise = fixed_noise(len(real), model.latent_size, seed=1 + self.num_generated)
         self.num_generated += len(real)
-        fake = model.generate(noise)
+        fake = model.sample(noise)
         scores = model(fake)
         if not model.training:
             self.judge_batch(real, batch[1], fake)

@@ -28,7 +28,7 @@ def generate_images(model: nn.Layer, count: int, seed: int = 0) -> np.ndarray:
     """用推理模式生成 ``count`` 张图像，(count, C, s, s) uint8。"""
     model.eval()
     noise = fixed_noise(count, model.latent_size, seed)
-    images = [model.generate(noise[first : first + 64]).numpy() for first in range(0, count, 64)]
+    images = [model.sample(noise[first : first + 64]).numpy() for first in range(0, count, 64)]
     return to_pixels(np.concatenate(images))
 
 

@@ -8,6 +8,7 @@ import numpy as np
 import paddle
 import paddle.nn.functional as F
 import pytest
+from helpers import relative_difference
 from paddle import nn
 
 from paddle_notes.analysis.summary import count_parameters
@@ -34,10 +35,6 @@ def randomize_biases(model: nn.Layer) -> None:
     for parameter in model.parameters():
         if parameter.ndim == 1:
             parameter.set_value(0.5 * paddle.randn(parameter.shape))
-
-
-def relative_difference(actual, expected) -> float:
-    return float((actual - expected).abs().max() / expected.abs().max())
 
 
 # 论文的网络分两组；不分组时卷积 2、4、5 的权重各加一倍，多 1,413,120 个。

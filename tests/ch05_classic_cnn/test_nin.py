@@ -8,6 +8,7 @@ import numpy as np
 import paddle
 import paddle.nn.functional as F
 import pytest
+from helpers import relative_difference
 from paddle import nn
 
 from paddle_notes.analysis.summary import count_parameters
@@ -32,10 +33,6 @@ def table(number: int) -> list[tuple[list[int], int]]:
     text = module.__doc__.split("合计")[number]
     rows = re.findall(r"\(N, ([\d, ]+)\) +([\d,]+)$", text, re.MULTILINE)
     return [([int(side) for side in shape.split(", ")], int(count.replace(",", ""))) for shape, count in rows]
-
-
-def relative_difference(actual, expected) -> float:
-    return float((actual - expected).abs().max() / expected.abs().max())
 
 
 # 个数由公式 Σ(k²·输入通道 + 1)·输出通道 得到；29 MB 的公开权重也是 7.6 M 个 float32。

@@ -8,6 +8,7 @@ import numpy as np
 import paddle
 import paddle.nn.functional as F
 import pytest
+from helpers import relative_difference
 from paddle import nn
 
 from paddle_notes.analysis.summary import count_parameters
@@ -20,10 +21,6 @@ def full() -> GoogLeNet:
     """论文的设置：224×224，1000 类，带辅助分类器。"""
     paddle.seed(0)
     return GoogLeNet()
-
-
-def relative_difference(actual, expected) -> float:
-    return float((actual - expected).abs().max() / expected.abs().max())
 
 
 # 带偏置、真正的 5×5、不带辅助分类器是 6,998,552。程序库常见的 6,624,904 是把 5×5 写成 3×3 又加了批量归一化；

@@ -6,6 +6,7 @@ import re
 import numpy as np
 import paddle
 import pytest
+from helpers import check_normal, randomize_norms, relative_difference
 from paddle import nn
 from paddle.nn import functional as F
 from paddle.vision import models as vision
@@ -14,17 +15,6 @@ from paddle_notes import models
 from paddle_notes.analysis.summary import count_parameters
 from paddle_notes.ch06_modern_cnn import mobilenet_v2
 from paddle_notes.ch06_modern_cnn.mobilenet_v2 import InvertedResidual, MobileNetV2, round_channels
-
-
-def randomize_norms(model):
-    """让归一化的系数、偏移与统计量都不是默认值，放错位置才看得出来。"""
-    for name, value in model.state_dict().items():
-        if value.ndim == 1 and "classifier" not in name:
-            value.set_value(paddle.uniform(value.shape, min=0.5, max=1.5))
-
-
-def relative_difference(a, b):
-    return float((a - b).abs().max() / b.abs().max())
 
 
 def test_parameter_count():
@@ -233,13 +223,6 @@ def test_initialization():
             assert bool((layer.bias == 0).all())
     check_normal(model.classifier[1].weight, 0.01)
     assert bool((model.classifier[1].bias == 0).all())
-
-
-def check_normal(weight, std):
-    """``weight`` 的样本均值与标准差离正态分布 N(0, std²) 的不超过 5 个标准误差。"""
-    w = weight.numpy().ravel()
-    assert abs(w.mean()) < 5 * std / math.sqrt(w.size)
-    assert abs(w.std() / std - 1) < 5 / math.sqrt(2 * w.size)
 
 
 def test_options_come_from_the_signature():

@@ -6,6 +6,7 @@ import re
 import numpy as np
 import paddle
 import pytest
+from helpers import check_normal, randomize_norms, relative_difference
 from paddle import nn
 from paddle.nn import functional as F
 from paddle.vision import models as vision
@@ -17,23 +18,12 @@ from paddle_notes.ch06_modern_cnn import resnet
 STAGES = ["stem", "stage1", "stage2", "stage3", "stage4", "pool", "classifier"]
 
 
-def randomize_norms(model):
-    """让归一化的系数、偏移与统计量都不是默认值，放错位置才看得出来。"""
-    for name, value in model.state_dict().items():
-        if value.ndim == 1 and not name.endswith("classifier.bias"):
-            value.set_value(paddle.uniform(value.shape, min=0.5, max=1.5))
-
-
 def copy_state(source, target):
     """按次序抄写全部参数与统计量。"""
     source, target = list(source.state_dict().values()), list(target.state_dict().values())
     assert [value.shape for value in source] == [value.shape for value in target]
     for a, b in zip(source, target):
         b.set_value(a)
-
-
-def relative_difference(a, b):
-    return float((a - b).abs().max() / b.abs().max())
 
 
 def stage_outputs(model, x):
@@ -169,13 +159,6 @@ def test_initialization():
             assert bool((layer.bias == 0).all())
     check_normal(model.classifier.weight, 0.01)
     assert bool((model.classifier.bias == 0).all())
-
-
-def check_normal(weight, std):
-    """``weight`` 的样本均值与标准差离正态分布 N(0, std²) 的不超过 5 个标准误差。"""
-    w = weight.numpy().ravel()
-    assert abs(w.mean()) < 5 * std / math.sqrt(w.size)
-    assert abs(w.std() / std - 1) < 5 / math.sqrt(2 * w.size)
 
 
 @pytest.mark.parametrize(("block", "in_channels"), [(resnet.BasicBlock, 8), (resnet.Bottleneck, 32)])

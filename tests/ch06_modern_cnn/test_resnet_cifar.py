@@ -6,6 +6,7 @@ import re
 import numpy as np
 import paddle
 import pytest
+from helpers import check_normal
 from paddle import nn
 from paddle.nn import functional as F
 
@@ -118,13 +119,6 @@ def test_initialization():
             assert bool((layer.bias == 0).all())
     check_normal(model.classifier.weight, 0.01)
     assert bool((model.classifier.bias == 0).all())
-
-
-def check_normal(weight, std):
-    """``weight`` 的样本均值与标准差离正态分布 N(0, std²) 的不超过 5 个标准误差。"""
-    w = weight.numpy().ravel()
-    assert abs(w.mean()) < 5 * std / math.sqrt(w.size)
-    assert abs(w.std() / std - 1) < 5 / math.sqrt(2 * w.size)
 
 
 def block_without_residual(in_channels, channels, stride):

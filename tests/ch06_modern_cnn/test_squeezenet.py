@@ -6,6 +6,7 @@ import re
 import numpy as np
 import paddle
 import pytest
+from helpers import check_normal, relative_difference
 from paddle import nn
 from paddle.nn import functional as F
 from paddle.vision import models as vision
@@ -14,10 +15,6 @@ from paddle_notes import models
 from paddle_notes.analysis.summary import count_parameters
 from paddle_notes.ch06_modern_cnn import squeezenet
 from paddle_notes.errors import UserError
-
-
-def relative_difference(a, b):
-    return float((a - b).abs().max() / b.abs().max())
 
 
 @pytest.mark.parametrize(("name", "count"), [("squeezenet1_0", 1_248_424), ("squeezenet1_1", 1_235_496)])
@@ -164,13 +161,6 @@ def test_initialization():
             x = layer(x)
             scales.append(float(x.square().mean().sqrt()))
     assert max(scales) / min(scales) < 4
-
-
-def check_normal(weight, std):
-    """``weight`` 的样本均值与标准差离正态分布 N(0, std²) 的不超过 5 个标准误差。"""
-    w = weight.numpy().ravel()
-    assert abs(w.mean()) < 5 * std / math.sqrt(w.size)
-    assert abs(w.std() / std - 1) < 5 / math.sqrt(2 * w.size)
 
 
 def test_dropout_only_in_training():

@@ -36,7 +36,7 @@ def test_starts_as_the_generator_and_is_not_trained(name):
     )
     noise = paddle.randn([4, 5])
     model.train()
-    model.generate(noise).sum().backward()
+    model.sample(noise).sum().backward()
     assert all(parameter.grad is None for parameter in model.average.parameters())
 
 
@@ -50,7 +50,7 @@ def test_update_by_hand(name, decay):
         beta = min(decay, step / (step + 9))
         for value in model.generator.state_dict().values():
             value.set_value(value + 0.1 * paddle.randn(value.shape))
-        model.generate(paddle.randn([6, 5]))  # 动了滑动统计量
+        model.sample(paddle.randn([6, 5]))  # 动了滑动统计量
         before, generator = values(model.average), values(model.generator)
         model.update_average()
         for a, old, g in zip(values(model.average), before, generator):
@@ -66,10 +66,10 @@ def test_training_uses_the_generator_and_inference_the_average(name):
         value.set_value(value * 0.5)
     noise = paddle.randn([4, 5])
     model.eval()
-    assert np.array_equal(model.generate(noise).numpy(), model.average(noise).numpy())
-    assert not np.array_equal(model.generate(noise).numpy(), model.generator(noise).numpy())
+    assert np.array_equal(model.sample(noise).numpy(), model.average(noise).numpy())
+    assert not np.array_equal(model.sample(noise).numpy(), model.generator(noise).numpy())
     model.train()
-    assert np.array_equal(model.generate(noise).numpy(), model.generator(noise).numpy())
+    assert np.array_equal(model.sample(noise).numpy(), model.generator(noise).numpy())
 
 
 @pytest.mark.parametrize("decay", [-0.1, 1.0])

@@ -69,7 +69,7 @@ def test_parameters(channels, size, latent, width):
     generator, discriminator = expected_parameters(channels, num_stages(size), latent, width)
     assert count_parameters(model.generator) == generator
     assert count_parameters(model.discriminator) == discriminator
-    images = model.generate(paddle.randn([2, latent]))
+    images = model.sample(paddle.randn([2, latent]))
     assert images.shape == [2, channels, size, size]
     assert model(images).shape == [2]
 
@@ -121,7 +121,7 @@ def test_discriminator_always_normalizes_with_its_own_batch():
         trained = model(images).numpy()
         model.eval()
         assert np.allclose(model(images).numpy(), trained, atol=1e-6)
-        alone, together = model.generate(noise[:1]).numpy(), model.generate(noise).numpy()
+        alone, together = model.sample(noise[:1]).numpy(), model.sample(noise).numpy()
     assert np.allclose(alone[0], together[0], atol=1e-6)
 
 

@@ -24,7 +24,7 @@ def test_shapes_and_parameters(channels, size, latent, hidden):
     assert count_parameters(model.generator) == expected
     widths = [pixels, 2 * hidden, hidden, 1]  # 判别器
     assert count_parameters(model.discriminator) == sum(a * b + b for a, b in itertools.pairwise(widths))
-    images = model.generate(paddle.randn([5, latent]))
+    images = model.sample(paddle.randn([5, latent]))
     assert images.shape == [5, channels, size, size]
     assert model(images).shape == [5]
 
@@ -39,7 +39,7 @@ def test_default_size():
 def test_output_is_bounded_and_differs_with_the_noise():
     seed_everything(0)
     model = GAN()
-    images = model.generate(10 * paddle.randn([8, 100])).numpy()
+    images = model.sample(10 * paddle.randn([8, 100])).numpy()
     assert np.abs(images).max() <= 1
     assert len(np.unique(images.reshape(8, -1), axis=0)) == 8
 
@@ -50,12 +50,12 @@ def test_generator_learns_only_through_the_discriminator():
     model = GAN(image_size=8, latent_size=4, hidden_size=6, dropout=0.0)
     noise = paddle.randn([3, 4])
     trainable = [p for p in model.generator.parameters() if not p.stop_gradient]
-    model(model.generate(noise)).sum().backward()
+    model(model.sample(noise)).sum().backward()
     assert all(np.abs(p.grad.numpy()).max() > 0 for p in trainable)
     model.clear_gradients()
     first = model.discriminator.layers[0]
     first.weight.set_value(paddle.zeros_like(first.weight))
-    model(model.generate(noise)).sum().backward()
+    model(model.sample(noise)).sum().backward()
     assert all(np.abs(p.grad.numpy()).max() == 0 for p in trainable)
 
 

@@ -307,7 +307,7 @@ class Copier(paddle.nn.Layer):
         self.images = paddle.concat([task.to_tanh_range(to_tensors(batch)[0]) for batch in data.epoch()])
         self.used = 0
 
-    def generate(self, noise):
+    def sample(self, noise):
         self.used += len(noise)
         return self.images[self.used - len(noise) : self.used]
 
@@ -443,7 +443,7 @@ def test_images_follow_the_seed():
     assert np.array_equal(generate_images(model, 70, seed=3), images)
     assert not np.array_equal(generate_images(model, 70, seed=4), images)
     assert np.array_equal(generate_images(model, 5, seed=3), images[:5])
-    exact = (model.generate(fixed_noise(70, 6, seed=3)).numpy() + 1) * 127.5
+    exact = (model.sample(fixed_noise(70, 6, seed=3)).numpy() + 1) * 127.5
     assert np.abs(images - exact).max() <= 0.5 + 1e-3
 
 
