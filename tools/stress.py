@@ -72,10 +72,10 @@ def main(argv: list[str] | None = None) -> int:
     args = parse_args(argv)
     os.chdir(ROOT)
     from paddle_notes import runtime
-    from paddle_notes.engine import adversarial
+    from paddle_notes.engine import judge
 
     runtime.prepare("cpu", 1)
-    adversarial.JUDGE_STEPS = 2  # 评判网络准不准与这里无关
+    judge.JUDGE_STEPS = 2  # 评判网络准不准与这里无关
     failures = 0
     for kind in KINDS if args.kind == "all" else [args.kind]:
         count, started = args.count or (SHORT if args.short else KINDS)[kind], time.perf_counter()

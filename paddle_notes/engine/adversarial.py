@@ -16,7 +16,6 @@ Nash Equilibrium*, 2017）的做法；FID 用 Inception 的特征，这里用评
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterator
 
 import numpy as np
@@ -24,7 +23,7 @@ import paddle
 import paddle.nn.functional as F
 from paddle import Tensor, nn
 
-from paddle_notes.engine.judge import JUDGE_STEPS, Judge, frechet_distance, train_judge
+from paddle_notes.engine.judge import Judge, frechet_distance, train_judge
 from paddle_notes.engine.logs import logger
 from paddle_notes.engine.samples import fixed_noise, generate_images, make_grid, to_pixels
 from paddle_notes.engine.tasks import Metrics, Task
@@ -81,7 +80,6 @@ class Adversarial(Task):
 
     def prepare(self, valid_data) -> None:
         """在验证图像上训练评判网络。"""
-        start, info = time.perf_counter(), self.info
         parts = [
             (to_pixels(self.to_tanh_range(paddle.to_tensor(images)).numpy()), labels)
             for images, labels in valid_data.epoch()
@@ -89,14 +87,8 @@ class Adversarial(Task):
         pixels, labels = (np.concatenate(part) for part in zip(*parts))
         seed_everything(0)
         with paddle.utils.unique_name.guard():  # 不占用网络的参数名
-            self.judge = Judge(info.preprocess.in_channels, info.num_classes)
+            self.judge = Judge(self.info.preprocess.in_channels, self.info.num_classes)
             train_judge(self.judge, pixels, labels)
-        logger.info(
-            "评判网络在 %d 张验证图像上训练了 %d 步，用时 %.0f 秒",
-            len(labels),
-            JUDGE_STEPS,
-            time.perf_counter() - start,
-        )
 
     def start_epoch(self) -> None:
         self.num_generated = 0

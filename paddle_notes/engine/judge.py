@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import time
+
 import numpy as np
 import paddle
 import paddle.nn.functional as F
 from paddle import Tensor, nn
 
+from paddle_notes.engine.logs import logger
 from paddle_notes.engine.samples import from_pixels
 
 JUDGE_STEPS, JUDGE_BATCH = 1000, 64  # 评判网络训练几步，每步几张图像
@@ -43,7 +46,7 @@ class Judge(nn.Layer):
 
 def train_judge(judge: Judge, pixels: np.ndarray, labels: np.ndarray) -> None:
     """在真图像 (N, C, s, s) uint8 与标签 (N,) 上训练评判网络，然后固定下来。学习率线性降到 0。"""
-    generator = np.random.RandomState(0)
+    started, generator = time.perf_counter(), np.random.RandomState(0)
     optimizer = paddle.optimizer.Adam(0.002, parameters=judge.parameters())
     judge.train()
     for step in range(JUDGE_STEPS):
@@ -54,6 +57,8 @@ def train_judge(judge: Judge, pixels: np.ndarray, labels: np.ndarray) -> None:
         optimizer.step()
         optimizer.clear_grad(set_to_zero=False)
     judge.eval()
+    seconds = time.perf_counter() - started
+    logger.info("评判网络在 %d 张验证图像上训练了 %d 步，用时 %.0f 秒", len(labels), JUDGE_STEPS, seconds)
 
 
 def shift_randomly(pixels: np.ndarray, generator: np.random.RandomState) -> np.ndarray:

@@ -13,7 +13,7 @@ from scipy.linalg import sqrtm
 from paddle_notes import models
 from paddle_notes.ch09_generative import adversarial_losses
 from paddle_notes.config import AdversarialTask, parse_config
-from paddle_notes.engine import adversarial
+from paddle_notes.engine import judge
 from paddle_notes.engine.adversarial import Adversarial, find_problems
 from paddle_notes.engine.checkpoint import load_weights, read_arrays, read_state
 from paddle_notes.engine.evaluate import evaluate, to_tensors
@@ -30,7 +30,7 @@ from paddle_notes.runtime import seed_everything
 @pytest.fixture(autouse=True)
 def short_judging(monkeypatch):
     """评判网络只训练几步：这里不关心它准不准。"""
-    monkeypatch.setattr(adversarial, "JUDGE_STEPS", 5)
+    monkeypatch.setattr(judge, "JUDGE_STEPS", 5)
 
 
 @pytest.fixture
@@ -340,7 +340,7 @@ def test_images_of_the_judge_move_and_are_otherwise_unchanged():
     """每张各自平移至多两个像素，各个方向都有；空出来的地方是边缘的颜色。"""
     pixels = np.full((200, 1, 9, 9), 7, "uint8")
     pixels[:, :, 4, 4] = 255
-    moved = adversarial.shift_randomly(pixels, np.random.RandomState(0))
+    moved = judge.shift_randomly(pixels, np.random.RandomState(0))
     assert moved.shape == pixels.shape and moved.dtype == np.uint8
     places = np.argwhere(moved[:, 0] == 255)
     assert places[:, 0].tolist() == list(range(200)) and set(moved.ravel().tolist()) == {7, 255}
@@ -351,7 +351,7 @@ def test_judge_learns_the_digits(mnist5k, monkeypatch):
     """评判网络自己要准：只在 500 张图上训练 100 步，它没见过的测试图像就认得出八成多。"""
     from paddle_notes.config import ImageData
 
-    monkeypatch.setattr(adversarial, "JUDGE_STEPS", 100)
+    monkeypatch.setattr(judge, "JUDGE_STEPS", 100)
     config = ImageData(name="mnist5k", batch_size=100)
     _, valid, test = (part.batches(config) for part in mnist5k)
     task = make_task(valid)
