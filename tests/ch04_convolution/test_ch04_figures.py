@@ -8,7 +8,7 @@ import numpy as np
 import paddle
 import pytest
 
-from paddle_notes.ch04_convolution import edges, features, figures
+from paddle_notes.ch04_convolution import edges, features, figures, small_training
 from paddle_notes.ch04_convolution.network import SmallConvNet
 
 
@@ -23,7 +23,8 @@ def quick(monkeypatch):
     def learn_shortly(images, targets, kernel_size, learning_rate, num_steps):
         return learn_kernel(images, targets, kernel_size, learning_rate, num_steps=3)
 
-    monkeypatch.setattr(figures, "train", train_shortly)
+    for module in (figures, small_training):
+        monkeypatch.setattr(module, "train", train_shortly)
     monkeypatch.setattr(edges, "learn_kernel", learn_shortly)
     figures.trained_network.cache_clear()
     yield
