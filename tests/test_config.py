@@ -455,3 +455,16 @@ def test_long_arguments_are_cut_in_messages():
         assert len(str(error.value)) < 300
     said = cli._explain_os_error(OSError(36, "File name too long", "x" * 4000))
     assert len(said) < 400 and said.startswith("读写")
+
+
+def test_short_names_and_where_to_stand(tmp_path, monkeypatch):
+    """configs/ 里的名字在哪里都认得；不在项目的根目录时说该站在哪里。"""
+    assert load_config("lenet", ["seed=2"]) == load_config(FOLDER / "lenet.yml", ["seed=2"])
+    assert load_config("vgg16_cifar10").output_dir == "output/vgg16_cifar10"
+    monkeypatch.chdir(tmp_path)
+    assert load_config("lenet").model.name == "lenet"
+    with pytest.raises(UserError) as caught:
+        load_config("configs/lenet.yml")
+    assert f"请在项目的根目录（{FOLDER.parent}）执行，或写出完整的路径" in str(caught.value)
+    with pytest.raises(UserError, match="找不到名为 lenett 的配置；你是不是想写 lenet？"):
+        load_config("lenett")
