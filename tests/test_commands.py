@@ -37,7 +37,6 @@ NOT_RUN = {
     "source ": "激活环境，只对当时的终端有用",
     "pytest": "就是这些测试",
     "python -m pytest ": "就是这些测试",
-    "ruff ": "会改写项目里的文件，也不是本项目的依赖",
     "netron ": "另装的程序，开着不退出",
     "ssh ": "要有远处的机器",
     "visualdl ": "服务器，开着不退出；参数由 test_docs.py 检查",
@@ -287,7 +286,9 @@ class Runner:
 
     def shrink_experiment(self, words, tool, patch) -> list[str]:
         """每种做法只用一个种子，在本进程里试运行。"""
-        load_experiment, run_process = tool.load_experiment, subprocess.run
+        from pages import experiments
+
+        load_experiment, run_process = experiments.load_experiment, subprocess.run
         train = self.load_tool("train")
 
         def one_seed(name):
@@ -299,8 +300,8 @@ class Runner:
             code = train.main([*words[2:], "--dry_run", "-o", "data.batch_size=4"])
             return subprocess.CompletedProcess(words, code, stderr="")
 
-        patch.setattr(tool, "load_experiment", one_seed)
-        patch.setattr(tool.subprocess, "run", run)
+        patch.setattr(experiments, "load_experiment", one_seed)
+        patch.setattr(experiments.subprocess, "run", run)
         return words
 
     def shrink_diagnose(self, words, tool, patch) -> list[str]:

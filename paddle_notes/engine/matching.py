@@ -150,6 +150,8 @@ def check_resume(path: str | Path, state: dict, config: Config, info: dict) -> C
     """
     path = split_suffix(path)
     changes = _config_changes(path, state, config)
+    if "model" in state:  # 网络的全部选项，类型也定了；设置里的可以是文字
+        changes = {key: pair for key, pair in changes.items() if not under(key, ("model",))}
     refused = {key: pair for key, pair in changes.items() if not under(key, (*FREE, *RATE))}
     if "model" in state:
         refused |= differences(state["model"], plain(info.get("model", {})), "model")

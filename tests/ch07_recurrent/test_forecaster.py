@@ -41,7 +41,7 @@ def test_linear_skip_adds_an_autoregression():
     model.skip.weight.set_value(weights)
     expected = without + x.numpy()[:, :, 0] @ weights.numpy()[:, 0]
     assert np.allclose(model(x), expected, atol=1e-6)
-    with pytest.raises(ValueError, match=r"请给出 model\.window"):
+    with pytest.raises(ValueError, match=r"请给出 window"):
         Forecaster("gru", linear_skip=True)
 
 

@@ -171,15 +171,24 @@ def make_checkpoint(folder: Path) -> None:
 def make_old_checkpoint(folder: Path) -> None:
     """说明里没有自己的校验和的检查点，与一张要分类的图像。"""
     from paddle_notes import models
+    from paddle_notes.config import load_config
     from paddle_notes.data.images import ImageSet
     from paddle_notes.data.preprocess import Preprocess
     from paddle_notes.engine.checkpoint import save_checkpoint
+    from paddle_notes.engine.matching import dump
 
     preprocess = Preprocess(1, 8, (0.5,), (0.25,), 10)
     info = ImageSet(np.zeros((1, 1, 10, 10), "uint8"), np.zeros(1, "int64"), ("甲", "乙"), preprocess).info()
     options = {"num_classes": 2, "in_channels": 1, "image_size": 8}
     model = models.build("softmax_regression", **options)
-    state = {"epoch": 1, "step": 2, "model": {"name": "softmax_regression", **options}, "data": info}
+    settings = dump(load_config(TOOLS.parent / "configs" / "softmax_regression.yml"))
+    state = {
+        "epoch": 1,
+        "step": 2,
+        "config": settings,
+        "model": {"name": "softmax_regression", **options},
+        "data": info.dump(),
+    }
     save_checkpoint(folder / "best", model.state_dict(), {}, state)
     content = json.loads((folder / "best.json").read_text(encoding="utf-8"))
     del content["crc32"][".json"]
