@@ -136,8 +136,13 @@ def test_set_lr_takes_effect(name):
 
 
 def test_model_without_biases():
+    """没有不衰减的那一组参数：照样更新，w ← w − lr·(g + λw)，动量的第一步就是它。"""
     model = nn.Linear(2, 2, bias_attr=False)
-    assert build_optimizer(OptimizerConfig(), model.parameters()) is not None
+    before = model.weight.numpy()
+    optimizer = build_optimizer(OptimizerConfig(lr=0.1, weight_decay=0.5), model.parameters())
+    model.weight.sum().backward()
+    optimizer.step()
+    np.testing.assert_allclose(model.weight.numpy(), before - 0.1 * (1 + 0.5 * before), rtol=1e-6)
 
 
 # ---------------------------------------------------------------- 裁剪
