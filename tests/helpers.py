@@ -6,6 +6,17 @@ import math
 
 import numpy as np
 import paddle
+import pytest
+
+
+def shrink_slow_parts(patch: pytest.MonkeyPatch) -> None:
+    """试运行时与结果无关、却最慢的两样：场景各份只造 200 张，评判网络只训练 2 步。"""
+    from paddle_notes.data import digit_scenes
+    from paddle_notes.engine import judge
+
+    make = digit_scenes.make
+    patch.setattr(digit_scenes, "make", lambda digits, count, *others: make(digits, min(count, 200), *others))
+    patch.setattr(judge, "JUDGE_STEPS", 2)
 
 
 def check_normal(weight, std: float) -> None:

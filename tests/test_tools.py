@@ -18,6 +18,7 @@ from pathlib import Path
 import numpy as np
 import paddle
 import pytest
+from helpers import shrink_slow_parts
 from PIL import Image
 
 from paddle_notes import cli, models
@@ -72,7 +73,8 @@ def fails(result) -> str:
 
 
 @pytest.mark.parametrize("path", CONFIGS, ids=lambda path: path.stem)
-def test_dry_run_of_every_config(path, tool, output):
+def test_dry_run_of_every_config(path, tool, output, monkeypatch):
+    shrink_slow_parts(monkeypatch)
     config = load_config(path)
     overrides = ["data.batch_size=4", f"output_dir={output}"]
     result = tool("train", "-c", path, "--dry_run", "-o", *overrides)

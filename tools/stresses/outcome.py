@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import io
 import re
+import threading
 import time
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
@@ -62,6 +63,7 @@ def unequal_arrays(first: Path, second: Path, *names: str) -> Iterator[str]:
 def progress(items: Iterable, what: str) -> Iterable:
     """逐个给出 ``items``，在终端里显示做到第几个、还要多久。"""
     tqdm.monitor_interval = 0  # 不另开线程：kills 要复制进程
+    tqdm.set_lock(threading.RLock())  # tqdm 自己的锁各进程共用：占着它被杀掉，别的进程就再也等不到
     return tqdm(items, desc=what, leave=False, disable=None)
 
 
