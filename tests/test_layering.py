@@ -104,15 +104,18 @@ def test_light_modules_do_not_import_paddle(run_python):
     assert (result.code, result.out.strip()) == (0, "[]"), result.text
 
 
+PREPARES = {"runtime.prepare", "load", "runs.train"}  # 后两个里面就是前一个
+
+
 def imports_before_prepare(source: str) -> set[str]:
-    """一个工具里写在 ``runtime.prepare`` 之前的、项目自己的导入（只看调用它的那个函数与模块的开头）。"""
+    """一个工具里写在备好运行环境之前的、项目自己的导入（只看调用它的那个函数与模块的开头）。"""
     found = set()
     tree = ast.parse(source)
     for scope in [tree, *(node for node in ast.walk(tree) if isinstance(node, ast.FunctionDef))]:
         calls = [
             node.lineno
             for node in ast.walk(scope)
-            if isinstance(node, ast.Call) and ast.unparse(node.func) == "runtime.prepare"
+            if isinstance(node, ast.Call) and ast.unparse(node.func) in PREPARES
         ]
         for node in scope.body if calls else []:
             if isinstance(node, ast.ImportFrom) and node.lineno < min(calls):
@@ -132,3 +135,5 @@ def test_tools_prepare_before_anything_imports_paddle(run_python):
     assert (result.code, result.out.strip()) == (0, "False"), result.text
     wrong = "def main():\n    from paddle_notes import fast_conv, runtime\n    runtime.prepare()\n"
     assert "paddle_notes.fast_conv" in imports_before_prepare(wrong)
+    wrong = "def main():\n    from paddle_notes.engine.evaluate import evaluate\n    trained = load(1)\n"
+    assert "paddle_notes.engine.evaluate" in imports_before_prepare(wrong)

@@ -29,10 +29,12 @@ def parse_args(argv: list[str] | None):
 
 def main(argv: list[str] | None = None) -> int:
     args = parse_args(argv)
-    from paddle_notes.engine.evaluate import format_metrics
     from paddle_notes.inference import load
 
     trained = load(args.weights, config=args.config, overrides=cli.overrides(args))
+
+    from paddle_notes.engine.evaluate import format_metrics
+
     metrics = trained.evaluate(args.split)
     count = getattr(trained.parts, args.split).num_samples
     if args.json:
