@@ -90,5 +90,7 @@ def load(
 
 def trained_class(task: str, kind: str) -> type[Trained]:
     """一种任务、一种数据的类；导入它会导入 paddle。"""
+    if (task, kind) not in CLASSES:
+        raise UserError(f"{task} 任务用不了 {kind} 这种数据；检查点被改动过，请改用另一个")
     module, name = CLASSES[task, kind].split(":")
     return getattr(importlib.import_module(module), name)
