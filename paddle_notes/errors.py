@@ -8,6 +8,9 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 
+MOST = 30  # 至多列出几个候选
+
+
 class UserError(Exception):
     """用户自己能改正的错误：消息是一句中文，说明原因与做法。
 
@@ -25,10 +28,12 @@ def closest(word: str, candidates: Iterable[str]) -> str | None:
 
 
 def suggestion(word: str, candidates: Iterable[str]) -> str:
-    """“你是不是想写 X？”；没有相近的候选时列出全部。"""
+    """“你是不是想写 X？”；没有相近的候选时列出来，很多的只列开头。"""
     candidates = sorted(candidates)
-    match = closest(word, candidates)
-    return f"你是不是想写 {match}？" if match else f"可用的有：{'、'.join(candidates)}"
+    if match := closest(word, candidates):
+        return f"你是不是想写 {match}？"
+    more = f"……共 {len(candidates)} 个" if len(candidates) > MOST else ""
+    return f"可用的有：{'、'.join(candidates[:MOST])}{more}"
 
 
 def short(value: object, length: int = 80) -> str:
