@@ -7,6 +7,7 @@ import json
 import numpy as np
 import paddle
 import pytest
+from helpers import shrink_slow_parts
 from PIL import Image
 
 from paddle_notes.data.info import LanguageInfo
@@ -255,8 +256,9 @@ def test_generate_refuses(language, sentiment, tool, tmp_path):
     assert "找不到检查点文件" in fails(tool("generate", "--weights", tmp_path / "x", "--prompt", "一"))
 
 
-def test_generate_images(load_tool, tool, tmp_path):
+def test_generate_images(load_tool, tool, tmp_path, monkeypatch):
     """生成网络：拼图的大小由个数决定，同样的种子画出同样的图。"""
+    shrink_slow_parts(monkeypatch)
     tree = {
         "model": {"name": "gan", "latent_size": 4, "hidden_size": 4},
         "data": {"name": "mnist5k"},
