@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import difflib
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
-
 
 MOST = 30  # 至多列出几个候选
 
@@ -89,6 +88,17 @@ def explain(error: Mapping[str, Any]) -> str:
         if key in _EXPLANATIONS:
             return _EXPLANATIONS[key].format(input=error["input"], **context)
     return f"{error['msg']}，得到 {error['input']!r}"
+
+
+def first_problem(errors: Sequence[Mapping[str, Any]], *where: str) -> str:
+    """``ValidationError.errors()`` 的第一条：键名（在 ``where`` 之下）与 :func:`explain` 的说法。"""
+    first = errors[0]
+    return f"{'.'.join(map(str, (*where, *first['loc'])))} {explain(first)}"
+
+
+def foreign(source: str, problem: str) -> UserError:
+    """检查点的说明 ``source`` 里有一处不对。"""
+    return UserError(f"{source} 里的 {problem}；它不是本项目写的，或被改动过，请改用另一个检查点")
 
 
 def out_of_memory(error: Exception) -> bool:

@@ -19,8 +19,6 @@ from pathlib import Path
 
 from paddle_notes import cli
 
-BATCH_SIZE = 64
-
 
 def parse_args(argv: list[str] | None):
     parser = cli.Parser(prog="predict.py", description=__doc__)
@@ -50,6 +48,7 @@ def predict_files(predict, preprocess, files: list[Path], as_json: bool) -> int:
     import numpy as np
 
     from paddle_notes.errors import UserError
+    from paddle_notes.inference.trained import BATCH_SIZE
 
     skipped = 0
     for first in range(0, len(files), BATCH_SIZE):

@@ -41,7 +41,7 @@ def build_named(name: str, overrides: list[str]):
 
     from paddle_notes import models
     from paddle_notes.config import ModelConfig, apply_override
-    from paddle_notes.errors import UserError, explain
+    from paddle_notes.errors import UserError, first_problem
 
     tree = {"model": {"name": name}}
     for override in overrides:
@@ -51,8 +51,7 @@ def build_named(name: str, overrides: list[str]):
     try:
         config = ModelConfig.model_validate(tree["model"])
     except ValidationError as error:
-        first = error.errors()[0]
-        raise UserError(f"model.{'.'.join(map(str, first['loc']))} {explain(first)}") from error
+        raise UserError(first_problem(error.errors(), "model")) from error
     options = config.options()
     parameters = inspect.signature(models.constructor(config.name)).parameters
     if "in_channels" not in parameters or any(p.default is p.empty for p in parameters.values()):

@@ -172,7 +172,14 @@ class TableData(DataSection):
     batch_size: int = Field(32, gt=0, description="一批的样本数")
 
 
-class SeriesData(DataSection):
+class OrderedData(DataSection):
+    """按先后划分的数据：后面的作验证，最后的作测试。"""
+
+    valid_fraction: float = Field(0.1, gt=0, lt=0.5, description="测试之前多大的一部分作验证")
+    test_fraction: float = Field(0.1, gt=0, lt=0.5, description="最后多大的一部分作测试")
+
+
+class SeriesData(OrderedData):
     """时间序列：由前 window 个值预测下一个值。"""
 
     readers = {
@@ -212,7 +219,7 @@ class TextData(DataSection):
     batch_size: int = Field(64, gt=0, description="一批的样本数")
 
 
-class LanguageData(DataSection):
+class LanguageData(OrderedData):
     """语言模型的数据：由前面的字符预测下一个字符。"""
 
     readers = {
@@ -228,8 +235,6 @@ class LanguageData(DataSection):
     carry: bool = Field(True, description="相邻两批是否首尾相接，供循环网络接着用上一批的状态；GPT 用 false")
     max_chars: int | None = Field(None, gt=100, description="只用文本开头的多少个字符；不写则全用")
     min_count: int = Field(2, gt=0, description="训练部分里至少出现几次才进字表")
-    valid_fraction: float = Field(0.1, gt=0, lt=0.5, description="测试之前多大的一部分作验证")
-    test_fraction: float = Field(0.1, gt=0, lt=0.5, description="最后多大的一部分作测试")
     batch_size: int = Field(32, gt=0, description="一批有几段")
 
 
@@ -261,7 +266,7 @@ class PairData(DataSection):
     batch_size: int = Field(64, gt=0, description="一批的样本数")
 
 
-class WordPairData(DataSection):
+class WordPairData(OrderedData):
     """词向量的数据：中心词、上下文词与反例。"""
 
     readers = {"word_pairs": "words:load_pairs"}
@@ -272,12 +277,10 @@ class WordPairData(DataSection):
     negatives: int = Field(5, gt=0, description="每个例子抽几个反例")
     subsample: float = Field(0.0001, ge=0, description="二次采样的阈值 t，0 为不做")
     min_count: int = Field(5, gt=0, description="训练部分里至少出现几次才进词表")
-    valid_fraction: float = Field(0.1, gt=0, lt=0.5, description="测试之前多大的一部分作验证")
-    test_fraction: float = Field(0.1, gt=0, lt=0.5, description="最后多大的一部分作测试")
     batch_size: int = Field(4096, gt=0, description="一批的例子数")
 
 
-class WordWindowData(DataSection):
+class WordWindowData(OrderedData):
     """神经语言模型的数据：由前几个词预测下一个词。"""
 
     readers = {"word_windows": "words:load_windows"}
@@ -285,8 +288,6 @@ class WordWindowData(DataSection):
     path: str | None = Field(None, description="UTF-8 文本文件，由 jieba 分词；不写则用自带的报纸，已经分好")
     context_size: int = Field(5, gt=0, description="看前面几个词")
     min_count: int = Field(5, gt=0, description="训练部分里至少出现几次才进词表，其余的是“不认识”")
-    valid_fraction: float = Field(0.1, gt=0, lt=0.5, description="测试之前多大的一部分作验证")
-    test_fraction: float = Field(0.1, gt=0, lt=0.5, description="最后多大的一部分作测试")
     batch_size: int = Field(1024, gt=0, description="一批预测几个词")
 
 

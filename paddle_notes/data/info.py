@@ -11,7 +11,7 @@ from typing import Annotated, Any, ClassVar
 from pydantic import BaseModel, ConfigDict, Field, StrictBool, ValidationError, field_validator
 
 from paddle_notes.data.preprocess import Number, Preprocess, Scale, Size
-from paddle_notes.errors import UserError, explain, short
+from paddle_notes.errors import first_problem, foreign, short
 
 Count = Annotated[int, Field(strict=True, ge=0, lt=2**53)]
 Tokenizer = Annotated[str, Field(pattern="^(char|word|jieba)$")]
@@ -232,24 +232,20 @@ def read_info(model: Any, data: Any, source: str) -> Info:
     缺了、类型不对、彼此不符的抛 :class:`UserError`，``source`` 是说明文件的名字。
     """
 
-    def refuse(problem: str) -> UserError:
-        return UserError(f"{source} 里的 {problem}；它不是本项目写的，或被改动过，请改用另一个检查点")
-
     def parse(section: type[BaseModel], tree: Any, *where: str) -> Any:
         try:
             return section.model_validate(tree)
         except ValidationError as error:
-            first = error.errors()[0]
-            raise refuse(f"{'.'.join(map(str, (*where, *first['loc'])))} {explain(first)}") from error
+            raise foreign(source, first_problem(error.errors(), *where)) from error
 
     parse(_Description, {"model": model, "data": data})
     said = data["facts"]
     info = parse(KINDS[data["kind"]], {**said, **data}, "data")
     for key, value in info.facts().items():
         if key not in said:
-            raise refuse(f"data.facts.{key} 没有给出")
+            raise foreign(source, f"data.facts.{key} 没有给出")
         if said[key] != value or isinstance(said[key], bool):
-            raise refuse(f"data.facts.{key} 与 data 的别的项不符")
+            raise foreign(source, f"data.facts.{key} 与 data 的别的项不符")
         if key in model and model[key] != value:
-            raise refuse(f"model.{key} 与 data.facts.{key} 不符")
+            raise foreign(source, f"model.{key} 与 data.facts.{key} 不符")
     return info

@@ -10,7 +10,7 @@ from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from paddle_notes.errors import UserError, explain
+from paddle_notes.errors import first_problem, foreign
 
 Count = Annotated[int, Field(ge=0, lt=2**53)]
 Size = Annotated[int, Field(gt=0, lt=2**31)]
@@ -53,8 +53,4 @@ def check_progress(state: dict, source: str) -> None:
     try:
         _Progress.model_validate(state)
     except ValidationError as error:
-        first = error.errors()[0]
-        where = ".".join(map(str, first["loc"]))
-        raise UserError(
-            f"{source} 里的 {where} {explain(first)}；它不是本项目写的，或被改动过，请改用另一个检查点"
-        ) from error
+        raise foreign(source, first_problem(error.errors())) from error

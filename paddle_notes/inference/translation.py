@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import cached_property
 from typing import NamedTuple
 
 import numpy as np
@@ -27,11 +28,11 @@ class Translator(Trained):
 
     tool = "translate"
 
-    @property
+    @cached_property
     def sources(self) -> Vocabulary:
         return Vocabulary(self.info.source_vocabulary)
 
-    @property
+    @cached_property
     def targets(self) -> Vocabulary:
         return Vocabulary(self.info.target_vocabulary)
 
@@ -40,8 +41,7 @@ class Translator(Trained):
         tokens = [tokenize(text, self.info.source_tokenizer) for text in texts]
         if not all(tokens):
             raise UserError("有一句里没有文字；请检查 --text")
-        sources = self.sources
-        return pad([sources.encode(row) for row in tokens])[0]
+        return pad([self.sources.encode(row) for row in tokens])[0]
 
     def join(self, tokens: list[str]) -> str:
         """目标句的词元接成一句。"""
@@ -56,7 +56,7 @@ class Translator(Trained):
     ) -> list[str]:
         """各句的译文：束搜索，宽 ``beam``（1 为贪心解码）；给出温度则按它采样。"""
         texts = [texts] if isinstance(texts, str) else texts
-        limits, targets = (self.info.max_length, BEGIN, END), self.targets
+        limits = (self.info.max_length, BEGIN, END)
         generator = np.random.default_rng(seed)
         answers: list[tuple[int, str]] = []
         order = sorted(range(len(texts)), key=lambda index: len(texts[index]))  # 长短相近的放在一批
@@ -69,7 +69,7 @@ class Translator(Trained):
                 ids = self.model.decode(sources, *limits)
             else:
                 ids = self.model.beam_search(sources, *limits, beam_size=beam)
-            answers += zip(index, (self.join(targets.decode(row)) for row in ids.tolist()))
+            answers += zip(index, (self.join(self.targets.decode(row)) for row in ids.tolist()))
         return [answer for _, answer in sorted(answers)]
 
     def attention(self, text: str, answer: str) -> dict[str, AttentionMap]:

@@ -12,7 +12,7 @@ from pydantic import Field, ValidationError
 
 from paddle_notes.config import Section, as_overrides, read_yaml
 from paddle_notes.engine.matching import differences, show
-from paddle_notes.errors import UserError, explain, suggestion
+from paddle_notes.errors import UserError, first_problem, suggestion
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 FOLDER = ROOT / "configs" / "experiments"
@@ -40,8 +40,7 @@ def load_experiment(name: str):
     try:
         experiment = Experiment.model_validate(read_yaml(path))
     except ValidationError as error:
-        first = error.errors()[0]
-        raise UserError(f"{path}：{'.'.join(map(str, first['loc']))} {explain(first)}") from error
+        raise UserError(f"{path}：{first_problem(error.errors())}") from error
     for name, changes in experiment.runs.items():
         if experiment.base is None and "base" not in changes:
             raise UserError(f"{path}：runs.{name} 没有 base，整个实验也没有；请写明基础配置")
