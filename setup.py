@@ -46,6 +46,17 @@ setup(
             "sybil>=6",  # 执行文档中的 Python 代码
             "hypothesis>=6.100",  # 随机的计算图上，小自动求导与 paddle 的梯度相同
         ],
+        # 课程的网站与笔记本：tools/docs.py build、serve、notebooks。Material 维护到 2027 年 5 月，
+        # 后继的 Zensical 读同一份 mkdocs.yml，但还没有钩子
+        "docs": [
+            "mkdocs>=1.6,<2",
+            "mkdocs-material>=9.7,<10",
+            "ziamath>=0.12",  # 公式变成 MathML（latex2mathml）与数学字体
+            "nbformat>=5.10",
+            "nbclient>=0.10",
+            "ipykernel>=6.29",
+            "playwright>=1.49",  # 测试在真的浏览器里看网站；没有 Chromium 时跳过
+        ],
         # 格式与类型的检查；版本写死，换一版就会改写别的地方
         "dev": ["ruff==0.17.6", "mypy==2.4.1", "pre-commit>=4"],
     },

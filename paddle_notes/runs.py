@@ -71,7 +71,11 @@ class Run:
 
 
 def train(
-    config: str | Path, overrides: Sequence[str] = (), resume: str | Path | None = None, dry_run: bool = False
+    config: str | Path,
+    overrides: Sequence[str] = (),
+    resume: str | Path | None = None,
+    dry_run: bool = False,
+    quiet: bool = False,
 ) -> Run:
     """照配置文件训练。
 
@@ -80,6 +84,7 @@ def train(
         overrides: 要改的设置，如 ``["train.epochs=3"]``。
         resume: 接着训练：auto 用输出文件夹里的检查点，没有就从头开始；或给出检查点。
         dry_run: 只跑两批，检查一切是否就绪。
+        quiet: 不打印各步的记录；它们照样写进 train.log。
     """
     from paddle_notes import models, runtime
     from paddle_notes.config import load_config
@@ -98,7 +103,7 @@ def train(
 
     from paddle_notes.engine.logs import log_to_console
 
-    log_to_console()
+    log_to_console(quiet)
     trainer, data = prepare(settings, start.checkpoint is None, dry_run, environment)
     trainer.fit(*data, start)
     return Run(folder)

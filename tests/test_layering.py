@@ -15,7 +15,7 @@ CHAPTERS = sorted(folder.name for folder in PACKAGE.glob("ch[0-9][0-9]_*") if fo
 
 # 包里的一部分 -> 它可以导入的部分；每一部分都可以导入自己。章只能导入自己。
 ALLOWED = {
-    "__init__": {"config", "runs", "inference"},
+    "__init__": {"config", "data", "runs", "runtime", "inference"},
     "errors": set(),
     "safe_pickle": set(),
     "cli": {"errors"},

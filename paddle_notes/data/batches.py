@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import copy
 import hashlib
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -47,6 +48,12 @@ class Batches:
     def info(self) -> Info:
         """网络与预测需要知道的事。"""
         return self.dataset.info()
+
+    def arrays(self) -> Arrays:
+        """整份数据，照原来的次序，不增广；几个第一维为样本数的数组，如 (图像, 标签)。"""
+        plain = copy.copy(self)
+        plain.training = False
+        return plain.reader(0)(np.arange(self.num_samples))
 
     def baselines(self, others: dict[str, Batches]) -> dict[str, dict[str, dict[str, float]]]:
         """由这一份（训练部分）得出、在 ``others`` 各份上评判的对照；数据集没有时为空。"""

@@ -143,8 +143,8 @@ class RunLog:
         self._file_handler.close()
 
 
-def log_to_console() -> None:
-    """让日志显示在控制台。paddle 会给根日志器加处理器，所以不向上传递。"""
+def log_to_console(quiet: bool = False) -> None:
+    """让日志显示在控制台（``quiet`` 时不显示）。paddle 会给根日志器加处理器，所以不向上传递。"""
     logger.setLevel(logging.INFO)
     logger.propagate = False
-    logger.handlers = [_ConsoleHandler()]
+    logger.handlers = [] if quiet else [_ConsoleHandler()]

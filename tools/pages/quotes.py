@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 import textwrap
 from pathlib import Path
 
@@ -30,7 +31,18 @@ def _name_of(node: ast.AST) -> str | None:
     return getattr(node, "name", None)
 
 
-def quote(file: str, *names: str) -> None:
+def without_docstrings(source: str) -> str:
+    """去掉各个类与函数的文档字符串：课文里已经讲了。"""
+    lines = source.splitlines()
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, (ast.ClassDef, ast.FunctionDef)) and ast.get_docstring(node) is not None:
+            text = node.body[0]
+            lines[text.lineno - 1 : text.end_lineno] = [""] * (text.end_lineno - text.lineno + 1)
+    bare = "\n".join(lines)
+    return re.sub(r":\n\n+(?=    )", ":\n", bare)
+
+
+def quote(file: str, *names: str, docstrings: bool = True) -> None:
     """引用源代码；不给名字时引用整个文件。引用的片段不单独执行，它在包里由测试执行。"""
     import cog
 
@@ -38,6 +50,8 @@ def quote(file: str, *names: str) -> None:
     pieces = [find_source(file, name) for name in names] or [
         (ROOT / file).read_text(encoding="utf-8").rstrip()
     ]
+    if not docstrings:
+        pieces = [without_docstrings(piece) for piece in pieces]
     if language == "python":
         cog.outl("<!-- skip: next -->")
     cog.outl(f"\n```{language}\n# {file}\n" + "\n\n\n".join(pieces) + "\n```\n")
