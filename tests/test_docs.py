@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import argparse
 import inspect
+import os
 import re
 import shlex
 import subprocess
@@ -86,7 +87,12 @@ def test_python_blocks_are_executed(write_page, tmp_path):
     write_page("```python\nassert 'x' not in globals()\n```\n```python\nassert False\n```\n", "b_bad.md")
     words = ["-m", "pytest", "-p", "no:cacheprovider", "--rootdir", str(tmp_path), str(tmp_path)]
     done = subprocess.run(
-        [sys.executable, *words], capture_output=True, encoding="utf-8", errors="replace", timeout=120
+        [sys.executable, *words],
+        capture_output=True,
+        encoding="utf-8",
+        errors="replace",
+        timeout=120,
+        env={**os.environ, "PYTHONPATH": str(ROOT / "tools")},
     )
     assert done.returncode == 1, done.stdout
     assert re.findall(r"FAILED .*?(\w+\.md)", done.stdout) == ["b_bad.md"], done.stdout

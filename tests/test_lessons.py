@@ -41,7 +41,7 @@ def faults(text: str) -> list[str]:
         found.append(
             f"二级标题应当依次是 {'、'.join(SECTIONS)}（后面可以加字），现在是 {'、'.join(headings)}"
         )
-    for heading, body in re.findall(r"^## (.+)\n(.*?)(?=^## |\Z)", text, re.MULTILINE | re.DOTALL):
+    for heading, body in re.findall(r"^## ([^\n]+)\n(.*?)(?=^## |\Z)", text, re.MULTILINE | re.DOTALL):
         if len(body.strip()) < 40:
             found.append(f"“{heading}”下面没有内容")
     all_cells = list(cells.find_cells(text))
