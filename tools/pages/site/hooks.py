@@ -12,7 +12,9 @@ from mkdocs.structure.files import File
 ROOT = Path(__file__).resolve().parent.parent.parent.parent
 DOCS = ROOT / "docs_zh"
 LINK = re.compile(r"(?<!!)\]\((?!https?:|mailto:|#)(?P<path>[^)#\s]+)(?P<anchor>#[^)\s]*)?\)")
-FENCE = re.compile(r"^(?P<fence>```+)(?P<language>\w*)\n(?P<body>.*?)^(?P=fence)$", re.MULTILINE | re.DOTALL)
+FENCE = re.compile(
+    r"^(?P<fence>```+)(?P<language>[^\n]*)\n(?P<body>.*?)^(?P=fence)$", re.MULTILINE | re.DOTALL
+)
 MATH = re.compile(r'<(span|div) class="arithmatex">(.*?)</\1>', re.DOTALL)
 LANGUAGES = {".py": "python", ".yml": "yaml", ".md": "markdown", ".toml": "toml"}
 COURSE = ["quick_start.md", "visualdl.md", "configuration.md", "terms.md"]  # 先读的几页
