@@ -45,6 +45,7 @@ NOT_RUN = {
     "ssh ": "要有远处的机器",
     "visualdl ": "服务器，开着不退出；参数由 test_docs.py 检查",
     "python tools/stress.py": "一遍要几分钟以上；短的一遍由 test_stress.py 执行",
+    "python tools/docs.py": "写的是课程自己的页面；由 test_docs.py、test_lessons.py、test_site.py 执行",
     "python tools/board.py": "服务器，开着不退出；由 test_board.py 执行",
     "python tools/….py": "说的是各个工具，不是一条命令",
 }
