@@ -62,6 +62,7 @@ MODELS: dict[str, str] = {
     "text_rnn": "paddle_notes.ch07_recurrent.sentiment:TextRNN",
     "text_cnn": "paddle_notes.ch07_recurrent.text_cnn:TextCNN",
     "char_lstm": "paddle_notes.ch07_recurrent.char_lm:CharLSTM",
+    "seq2seq": "paddle_notes.ch07_recurrent.seq2seq:Seq2Seq",
     "caption_net": "paddle_notes.ch07_recurrent.caption:CaptionNet",
     "word2vec": "paddle_notes.ch08_word_vectors.word2vec_layer:word2vec",
     "neural_lm": "paddle_notes.ch08_word_vectors.neural_lm:NeuralLM",

@@ -1,4 +1,4 @@
-"""翻译：用训练好的 Transformer 由一句写出另一句。词表与切分取自检查点，不需要配置文件。
+"""翻译：用训练好的网络（Transformer 或循环网络）由一句写出另一句。词表与切分取自检查点，不需要配置文件。
 
     python tools/translate.py --weights output/transformer_dates/best --text "二〇二四年六月六日"
     python tools/translate.py --weights output/transformer_en_zh/best --text "How are you?" --beam 1
@@ -34,7 +34,7 @@ def parse_args(argv: list[str] | None):
     parser.add_argument("--seed", type=int, default=0, metavar="N", help="采样的随机种子，默认 0")
     cli.add_out_argument(parser, "PNG", "画第一句的交叉注意力：每层一行，每头一列")
     parser.add_argument(
-        "--vdl", type=Path, metavar="FOLDER", help="把第一句的三种注意力写进 VisualDL 的日志文件夹"
+        "--vdl", type=Path, metavar="FOLDER", help="把第一句的各种注意力写进 VisualDL 的日志文件夹"
     )
     parser.add_argument("--json", action="store_true", help="以 JSON 输出")
     cli.add_override_argument(parser, "data.path=cmn.txt")

@@ -30,16 +30,42 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Iterator
+from dataclasses import dataclass
 from functools import partial
 
-import numpy as np
 import paddle
 from paddle import Tensor, nn
 
-from .decoding import State, beam_search, greedy, sample
-from .layers import DecoderLayer, EncoderLayer
+from .layers import DecoderLayer, EncoderLayer, KeyValue
 from .masks import causal_mask, padding_mask
 from .positions import sinusoidal_positions
+
+
+@dataclass
+class State:
+    """写到一半时的状态，N 句各占第一维的一行。
+
+    属性：
+        memories: 解码器各层交叉注意力的键与值，读完源句就不再变。
+        mask: 源句的填充掩码 (N, 1, 1, S)。
+        past: 各层自注意力到此为止的键与值；一个词也没有时是 None。
+        length: 已经读入几个词，即下一个词的位置。
+    """
+
+    memories: list[KeyValue]
+    mask: Tensor
+    past: list[KeyValue | None]
+    length: int = 0
+
+    def select(self, rows: Tensor) -> State:
+        """取出（可以重复）第 ``rows`` (M,) 行。"""
+
+        def pick(pair: KeyValue | None) -> KeyValue | None:
+            return pair and tuple(part.index_select(rows, axis=0) for part in pair)
+
+        memories = [pick(pair) for pair in self.memories]
+        past = [pick(pair) for pair in self.past]
+        return State(memories, self.mask.index_select(rows, axis=0), past, self.length)
 
 
 class Transformer(nn.Layer):
@@ -130,7 +156,7 @@ class Transformer(nn.Layer):
             x, _ = layer(x, mask, layer.cross_attention.keys_values(memory), memory_mask)
         return self.logits(x)  # (N, T, V)
 
-    # ---------------------------------------------------------------- 逐词生成
+    # ---------------------------------------------------------------- 逐词生成：解码的办法在 decoding.py
 
     def start(self, sources: Tensor) -> State:
         """读完源句、还没有写词时的状态：编码器的输出在各层的键与值只算这一次。"""
@@ -149,40 +175,6 @@ class Transformer(nn.Layer):
             x, new = layer(x, None, memory, state.mask, old)
             past.append(new)
         return self.logits(x)[:, 0], State(state.memories, state.mask, past, state.length + 1)
-
-    @paddle.no_grad()
-    def decode(self, sources: Tensor, max_length: int, begin: int, end: int) -> Tensor:
-        """贪心解码：每步取最可能的词。返回 (N, max_length)，不含开始符，结束符之后是 0。"""
-        self.eval()
-        return greedy(self, sources, max_length, begin, end)
-
-    @paddle.no_grad()
-    def sample(
-        self,
-        sources: Tensor,
-        max_length: int,
-        begin: int,
-        end: int,
-        temperature: float,
-        generator: np.random.Generator,
-    ) -> Tensor:
-        """采样解码：由 p_v ∝ exp(z_v / 温度) 抽词。返回 (N, max_length)。温度应大于 0。"""
-        self.eval()
-        return sample(self, sources, max_length, begin, end, temperature, generator)
-
-    @paddle.no_grad()
-    def beam_search(
-        self,
-        sources: Tensor,
-        max_length: int,
-        begin: int,
-        end: int,
-        beam_size: int = 4,
-        length_penalty: float = 0.6,
-    ) -> Tensor:
-        """束搜索：同时留着 ``beam_size`` 个最好的开头。返回每句最好的一个，(N, max_length)。"""
-        self.eval()
-        return beam_search(self, sources, max_length, begin, end, beam_size, length_penalty)
 
     @contextlib.contextmanager
     def recording(self) -> Iterator[dict[str, list[Tensor]]]:

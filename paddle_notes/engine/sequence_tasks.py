@@ -9,6 +9,7 @@ import paddle
 import paddle.nn.functional as F
 from paddle import Tensor, nn
 
+from paddle_notes import decoding
 from paddle_notes.engine.tasks import Metrics, Task
 from paddle_notes.tokens import BEGIN, END, PAD, UNKNOWN
 
@@ -112,6 +113,10 @@ class Writing(Task):
         source, sentences, *_ = batch
         return source, sentences[:, :-1]
 
+    def write(self, model: nn.Layer, source: Tensor) -> Tensor:
+        """由输入贪心地写出句子 (N, L)，不含开始符，结束符之后是 0。"""
+        return model.decode(source, self.info.max_length, BEGIN, END)
+
     def loss(self, model: nn.Layer, batch: tuple[Tensor, ...]) -> tuple[Tensor, Metrics]:
         source, sentences, *_ = batch
         targets = sentences[:, 1:]
@@ -120,7 +125,7 @@ class Writing(Task):
         if model.training:
             return cost, {}
         _, first, member = np.unique(self.groups(batch), return_index=True, return_inverse=True)
-        answers = model.decode(source[paddle.to_tensor(first)], self.info.max_length, BEGIN, END)
+        answers = self.write(model, source[paddle.to_tensor(first)])
         right = exact(answers[paddle.to_tensor(member)], targets).numpy()  # (N,)
         share = np.bincount(member, right).astype(bool).mean()  # 与其中一个相同就算对
         return cost, {"sentence_accuracy": paddle.to_tensor(share)}
@@ -139,6 +144,9 @@ class Translation(Writing):
 
     def smoothing(self) -> float:
         return self.config.label_smoothing
+
+    def write(self, model: nn.Layer, source: Tensor) -> Tensor:
+        return decoding.greedy(model, source, self.info.max_length, BEGIN, END)
 
     def groups(self, batch: tuple[Tensor, ...]) -> np.ndarray:
         return batch[2].numpy()

@@ -9,6 +9,7 @@ from typing import NamedTuple
 import numpy as np
 import paddle
 
+from paddle_notes import decoding
 from paddle_notes.data.vocabulary import Vocabulary, pad, tokenize
 from paddle_notes.errors import UserError
 from paddle_notes.inference.trained import BATCH_SIZE, Trained
@@ -64,21 +65,23 @@ class Translator(Trained):
             index = order[first : first + BATCH_SIZE]
             sources = paddle.to_tensor(self.encode([texts[i] for i in index]))
             if temperature is not None:
-                ids = self.model.sample(sources, *limits, temperature, generator)
+                ids = decoding.sample(self.model, sources, *limits, temperature, generator)
             elif beam == 1:
-                ids = self.model.decode(sources, *limits)
+                ids = decoding.greedy(self.model, sources, *limits)
             else:
-                ids = self.model.beam_search(sources, *limits, beam_size=beam)
+                ids = decoding.beam_search(self.model, sources, *limits, beam)
             answers += zip(index, (self.join(self.targets.decode(row)) for row in ids.tolist()))
         return [answer for _, answer in sorted(answers)]
 
     def attention(self, text: str, answer: str) -> dict[str, AttentionMap]:
-        """一句与它的译文的各种注意力：encoder、decoder、cross。"""
+        """一句与它的译文的各种注意力：cross，Transformer 另有 encoder、decoder。"""
         source = tokenize(text, self.info.source_tokenizer)
         target = tokenize(answer, self.info.target_tokenizer)
         ids = [BEGIN, *self.targets.encode(target)]
         with paddle.no_grad(), self.model.recording() as found:
             self.model(paddle.to_tensor(self.encode([text])), paddle.to_tensor([ids]))
+        if not found["cross"]:
+            raise UserError("这个网络没有注意力，画不出注意力的图")
         written = [*target, SPECIAL[END]]  # 每一行写出的词
         read = [SPECIAL[BEGIN], *target]  # 自注意力看的是已读入的词
         axes = {"encoder": (source, source), "decoder": (written, read), "cross": (written, source)}
@@ -87,13 +90,13 @@ class Translator(Trained):
             for kind, layers in found.items()
         }
 
-    def score(self, split: str = "test", **decoding) -> dict[str, dict[str, float]]:
-        """测试（或验证）部分的 BLEU、chrF、全对的比例，与对照并列；``decoding`` 同 :meth:`translate`。"""
+    def score(self, split: str = "test", **options) -> dict[str, dict[str, float]]:
+        """测试（或验证）部分的 BLEU、chrF、全对的比例，与对照并列；``options`` 同 :meth:`translate`。"""
         from paddle_notes.data.translation import translation_scores
 
         data = self.part(split)
         sources, references = data.dataset.texts()
-        scores = {"网络": translation_scores(self.translate(sources, **decoding), references)}
+        scores = {"网络": translation_scores(self.translate(sources, **options), references)}
         for name, found in self.parts.train.baselines({split: data}).items():
             scores[name] = found[split]
         return scores

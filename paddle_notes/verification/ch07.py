@@ -1,4 +1,4 @@
-"""第 7 章的题目：词嵌入、循环单元、循环神经网络、掩码、梯度裁剪。
+"""第 7 章的题目：词嵌入、循环单元、循环神经网络、掩码、加性注意力、梯度裁剪。
 
 循环神经网络的题目把输出与最后的状态拉平、接成一列来比较，两者都对得上才算相等。
 """
@@ -13,7 +13,8 @@ import paddle
 import paddle.nn.functional as F
 from paddle import nn
 
-from paddle_notes.ch07_recurrent import cells, clipping, embedding, masks, recurrent
+from paddle_notes.ch07_recurrent import additive_attention, cells, clipping, embedding, masks, recurrent
+from paddle_notes.ch07_recurrent.seq2seq import BLOCKED, AdditiveAttention
 from paddle_notes.verification.core import Arrays, Topic, functional, layer
 
 PADDLE_LAYERS = {"rnn": nn.SimpleRNN, "lstm": nn.LSTM, "gru": nn.GRU}
@@ -252,6 +253,45 @@ def masked_cross_entropy(generator: np.random.Generator) -> Topic:
     )
 
 
+# ---------------------------------------------------------------- 加性注意力
+
+
+def additive_attention_topic(generator: np.random.Generator) -> Topic:
+    """加性注意力：查询 (2, 3)，h_j (2, 4, 2)，小网络的隐藏层 5 维；第二句的末尾是填充。"""
+    real = np.array([[True, True, True, True], [True, True, False, False]])
+    tensor = paddle.to_tensor(real)
+    shapes = dict(zip(additive_attention.NAMES, ((2, 3), (2, 4, 2), (3, 5), (2, 5), (5, 1))))
+    inputs = {name: generator.standard_normal(shape) for name, shape in shapes.items()}
+
+    def primitive(query, memory, w_query, w_key, v):
+        scores = (paddle.tanh((query @ w_query).unsqueeze(1) + memory @ w_key) @ v).squeeze(2)  # (N, S)
+        exp = paddle.exp(scores - scores.max(axis=1, keepdim=True)) * tensor.astype("float64")
+        weights = exp / exp.sum(axis=1, keepdim=True)
+        return (weights.unsqueeze(2) * memory).sum(axis=1)
+
+    def call(net, query, memory):
+        mask = (1 - tensor.astype("float64")) * BLOCKED
+        return net(query, memory, net.key_proj(memory), mask)
+
+    def forward(v, **inputs):
+        return additive_attention.additive_attention(**inputs, v=v[:, 0], real=real)
+
+    def backward(dy, v, **inputs):
+        gradients = additive_attention.additive_attention_backward(dy, **inputs, v=v[:, 0], real=real)
+        return {**gradients, "v": gradients["v"][:, None]}
+
+    parameters = {"w_query": "query_proj.weight", "w_key": "key_proj.weight", "v": "score.weight"}
+    return Topic(
+        inputs=inputs,
+        forward=forward,
+        backward=backward,
+        forms={
+            "原语": functional(primitive),
+            "paddle.nn": layer(lambda: AdditiveAttention(3, 2, 5), parameters, call),
+        },
+    )
+
+
 # ---------------------------------------------------------------- 梯度裁剪
 
 
@@ -292,5 +332,6 @@ TOPICS: dict[str, Callable[[np.random.Generator], Topic]] = {
     "padded_bidirectional_gru": partial(recurrent_topic, "gru", bidirectional=True, lengths=(2, 3, 1)),
     "text_cnn_pooling": text_cnn_pooling,
     "masked_cross_entropy": masked_cross_entropy,
+    "additive_attention": additive_attention_topic,
     "gradient_clipping": gradient_clipping,
 }

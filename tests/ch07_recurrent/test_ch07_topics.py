@@ -22,5 +22,6 @@ def test_topic(name, seed):
 def test_the_syllabus_is_covered():
     expected = """embedding_one_hot rnn_cell lstm_cell gru_cell rnn lstm gru rnn_two_layers lstm_two_layers
     gru_two_layers bidirectional_rnn bidirectional_lstm bidirectional_gru padded_lstm
-    padded_bidirectional_gru text_cnn_pooling masked_cross_entropy gradient_clipping"""
+    padded_bidirectional_gru text_cnn_pooling masked_cross_entropy additive_attention
+    gradient_clipping"""
     assert set(expected.split()) == set(TOPICS)

@@ -10,9 +10,8 @@ import paddle.nn.functional as F
 import pytest
 from paddle import nn
 
-from paddle_notes import models
+from paddle_notes import decoding, models
 from paddle_notes.analysis.summary import count_parameters
-from paddle_notes.ch10_transformer.decoding import greedy
 from paddle_notes.ch10_transformer.masks import causal_mask, padding_mask
 from paddle_notes.ch10_transformer.transformer import Transformer, transformer_base, transformer_big
 from paddle_notes.errors import UserError
@@ -246,7 +245,7 @@ def decode_without_cache(model, sources: np.ndarray, max_length: int) -> np.ndar
 def test_decoding_with_cache_equals_without(seed, pre_norm):
     model = build(seed=seed, pre_norm=pre_norm)
     model.eval()
-    answers = model.decode(paddle.to_tensor(SOURCES), 12, BEGIN, END)
+    answers = decoding.greedy(model, paddle.to_tensor(SOURCES), 12, BEGIN, END)
     np.testing.assert_array_equal(answers.numpy(), decode_without_cache(model, SOURCES, 12))
 
 
@@ -261,38 +260,13 @@ def test_logits_with_cache_equal_without():
         np.testing.assert_allclose(logits.numpy(), full[:, t], atol=1e-5)
 
 
-class Scripted:
-    """照剧本说话的网络：第 n 句第 t 步最可能的词是 script[n][t]，其次是填充、不认识的词与开始符。"""
-
-    def __init__(self, script):
-        self.script, self.read = np.array(script), []
-
-    def start(self, sources):
-        return 0
-
-    def step(self, tokens, state):
-        self.read.append(tokens.numpy()[:, 0].tolist())
-        logits = np.zeros((len(self.script), 8), "float32")
-        logits[np.arange(len(self.script)), self.script[:, state]] = 1
-        logits[:, [0, 1, BEGIN]] = 2  # 不许写的词，即使最可能也不写
-        return paddle.to_tensor(logits), state + 1
-
-
-def test_answers_are_zero_after_the_end():
-    network = Scripted([[5, END, 6, 7, 7], [4, 4, END, 4, 4]])
-    answers = greedy(network, paddle.zeros([2, 1]), 5, BEGIN, END)
-    assert answers.tolist() == [[5, END, 0, 0, 0], [4, 4, END, 0, 0]]
-    assert network.read == [[BEGIN, BEGIN], [5, 4], [END, 4]]  # 两句都写完就停
-    network = Scripted([[5, END, 6], [4, 4, 4]])
-    assert greedy(network, paddle.zeros([2, 1]), 3, BEGIN, END).tolist() == [[5, END, 0], [4, 4, 4]]
-
-
 @pytest.mark.parametrize("seed", range(3))
 def test_beam_of_one_is_greedy(seed):
     model = build(seed=seed)
     sources = paddle.to_tensor(SOURCES)
-    greedy = model.decode(sources, 6, BEGIN, END)
-    np.testing.assert_array_equal(model.beam_search(sources, 6, BEGIN, END, 1, 0.0).numpy(), greedy.numpy())
+    greedy = decoding.greedy(model, sources, 6, BEGIN, END)
+    narrow = decoding.beam_search(model, sources, 6, BEGIN, END, 1, 0.0)
+    np.testing.assert_array_equal(narrow.numpy(), greedy.numpy())
 
 
 @paddle.no_grad()
@@ -321,7 +295,7 @@ def test_wide_beam_finds_the_best_of_all(seed, alpha):
     """束足够宽时什么也没有丢掉，结果与穷举相同。"""
     model = build(seed=seed)
     model.eval()
-    found = model.beam_search(paddle.to_tensor(SOURCES[:2]), 3, BEGIN, END, 64, alpha).numpy()
+    found = decoding.beam_search(model, paddle.to_tensor(SOURCES[:2]), 3, BEGIN, END, 64, alpha).numpy()
     for row, source in zip(found, SOURCES[:2]):
         np.testing.assert_array_equal(row, best_of_all(model, source[source > 0], 3, alpha))
 
@@ -331,9 +305,8 @@ def test_sampling_follows_the_probabilities():
     model.eval()
     count, temperature = 4000, 0.7
     sources = np.repeat(SOURCES[:1], count, axis=0)
-    drawn = model.sample(
-        paddle.to_tensor(sources), 1, BEGIN, END, temperature, np.random.default_rng(0)
-    ).numpy()
+    generator = np.random.default_rng(0)
+    drawn = decoding.sample(model, paddle.to_tensor(sources), 1, BEGIN, END, temperature, generator).numpy()
     log_p = next_log_probability(model, SOURCES[:1], np.array([[BEGIN]]))[0] / temperature
     p = np.exp(log_p - log_p.max())
     p /= p.sum()
@@ -341,7 +314,7 @@ def test_sampling_follows_the_probabilities():
     assert seen[:3].sum() == 0
     assert np.all(np.abs(seen - p) <= 5 * np.sqrt(p * (1 - p) / count) + 1e-9)
     with pytest.raises(ValueError, match="温度应大于 0，得到 0"):
-        model.sample(paddle.to_tensor(SOURCES), 3, BEGIN, END, 0, np.random.default_rng(0))
+        decoding.sample(model, paddle.to_tensor(SOURCES), 3, BEGIN, END, 0, generator)
 
 
 # ---------------------------------------------------------------- 用不了的选项

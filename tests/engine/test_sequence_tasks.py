@@ -98,7 +98,7 @@ def test_a_sentence_with_an_unknown_token_cannot_be_right():
 
 
 class Repeater(nn.Layer):
-    """总是说 ``sentence``，给它的 logits 也最大。"""
+    """总是说 ``sentence``，给它的 logits 也最大；看图说话用 ``decode``，翻译用 ``start`` 与 ``step``。"""
 
     def __init__(self, sentence: list[int]):
         super().__init__()
@@ -110,6 +110,13 @@ class Repeater(nn.Layer):
 
     def decode(self, images, max_length, begin, end):
         return paddle.to_tensor([(self.sentence + [0] * max_length)[:max_length]] * len(images))
+
+    def start(self, sources):
+        return 0
+
+    def step(self, tokens, state):
+        ids = paddle.to_tensor([(self.sentence + [0] * 20)[state]] * len(tokens))
+        return F.one_hot(ids, V) * 20.0, state + 1
 
 
 SETTINGS = TranslationTask(name="translation")

@@ -1,52 +1,27 @@
-"""解码：由编码器—解码器逐词写出一句。贪心、采样、束搜索三种办法，都留着已算好的键与值。
+"""解码：由编码器—解码器逐词写出一句。贪心、采样、束搜索三种办法，循环网络与 Transformer 共用。
 
 论文：贪心与束搜索见 Sutskever 等, *Sequence to Sequence Learning with Neural Networks*, 2014；
 长度惩罚见 Wu 等, *Google's Neural Machine Translation System*, 2016。
 
-网络要有 ``start(sources) -> State`` 与 ``step(tokens (N, 1), state) -> (logits (N, V), State)``。
-填充（0）、不认识的词（1）与开始符永远不会写出来。
+网络要有三样：
+
+- ``start(sources) -> state``：读完源句、还没有写词时的状态；
+- ``step(tokens (N, 1), state) -> (logits (N, V), state)``：读入最新的词，给出下一个词；
+- 状态有 ``select(rows)``：取出（可以重复）其中的几行。
+
+填充、不认识的词与开始符永远不会写出来。解码时网络换成推理模式，不求梯度。
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 
 import numpy as np
 import paddle
 import paddle.nn.functional as F
 from paddle import Tensor
 
-from .layers import KeyValue
-
-PAD, UNKNOWN = 0, 1
-
-
-@dataclass
-class State:
-    """写到一半时的状态，N 句各占第一维的一行。
-
-    属性：
-        memories: 解码器各层交叉注意力的键与值，读完源句就不再变。
-        mask: 源句的填充掩码 (N, 1, 1, S)。
-        past: 各层自注意力到此为止的键与值；一个词也没有时是 None。
-        length: 已经读入几个词，即下一个词的位置。
-    """
-
-    memories: list[KeyValue]
-    mask: Tensor
-    past: list[KeyValue | None]
-    length: int = 0
-
-    def select(self, rows: Tensor) -> State:
-        """取出（可以重复）第 ``rows`` (M,) 行。"""
-
-        def pick(pair: KeyValue | None) -> KeyValue | None:
-            return pair and tuple(part.index_select(rows, axis=0) for part in pair)
-
-        memories = [pick(pair) for pair in self.memories]
-        past = [pick(pair) for pair in self.past]
-        return State(memories, self.mask.index_select(rows, axis=0), past, self.length)
+from paddle_notes.tokens import PAD, UNKNOWN
 
 
 def forbid(logits: Tensor, begin: int) -> Tensor:
@@ -56,10 +31,12 @@ def forbid(logits: Tensor, begin: int) -> Tensor:
     return logits + paddle.to_tensor(banned)
 
 
+@paddle.no_grad()
 def write(
     model, sources: Tensor, max_length: int, begin: int, end: int, choose: Callable[[Tensor], Tensor]
 ) -> Tensor:
     """每步由 ``choose`` 从 logits (N, V) 定出下一个词 (N,)，返回 (N, max_length)，结束符之后是 0。"""
+    model.eval()
     state = model.start(sources)
     token = paddle.full([sources.shape[0]], begin, dtype="int64")
     going = paddle.ones_like(token)  # 还没有写出结束符的是 1
@@ -107,14 +84,22 @@ def penalty(length: int, alpha: float) -> float:
     return ((5 + length) / 6) ** alpha
 
 
+@paddle.no_grad()
 def beam_search(
-    model, sources: Tensor, max_length: int, begin: int, end: int, beam_size: int, length_penalty: float
+    model,
+    sources: Tensor,
+    max_length: int,
+    begin: int,
+    end: int,
+    beam_size: int = 4,
+    length_penalty: float = 0.6,
 ) -> Tensor:
     """束搜索：每步把每个开头的各种接法都算一遍，每句留下得分最高的 ``beam_size`` 个。
 
     写完的（写出结束符的）得分是 log P / lp(长度)，另外放着；到了 ``max_length`` 还没写完的也照此计分。
     返回每句得分最高的一个，(N, max_length)，结束符之后是 0。
     """
+    model.eval()
     num, b = sources.shape[0], beam_size
     state = model.start(sources).select(paddle.arange(num).repeat_interleave(b))  # 每句 b 行
     prefixes = np.zeros((num, b, 0), "int64")
