@@ -95,6 +95,8 @@ def count_macs(layer, output) -> int:
         return output.size * math.prod(layer.weight.shape[1:])  # 权重 (C_out, C_in/groups, k[, k])
     if isinstance(layer, nn.Linear):
         return output.size * layer.weight.shape[0]  # 权重 (in_features, out_features)
+    if isinstance(layer, nn.RNNCellBase):  # 输出 (N, ·)，只走一步
+        return len(output) * sum(p.size for p in layer.parameters() if p.ndim == 2)
     if isinstance(layer, RNNBase):  # 输出 (N, T, ·)，每一步用一遍全部的权重
         return math.prod(output.shape[:2]) * sum(p.size for p in set(layer.parameters()) if p.ndim == 2)
     return 0

@@ -257,6 +257,9 @@ def test_tool_takes_the_config_of_a_sequence_network(tool, root):
     assert rows["encoder.0.feed_forward.linear1"]["shape"] == [1, sources, 256]
     assert rows["decoder.1.cross_attention.k_proj"]["shape"] == [1, sources, 64]
     assert rows["decoder.1.cross_attention.q_proj"]["shape"] == [1, 11, 64]
+    told = summary(tool, "-c", root / "configs" / "seq2seq_dates.yml", *words)
+    cells = [row["macs"] for row in told["layers"] if row["name"] == "decoder"]
+    assert cells == [3 * 64 * (32 + 128 + 64)] * 11  # 解码器一步走一次
     told = summary(tool, "-c", root / "configs" / "lstm_sunspots.yml")
     assert told["total"]["macs"] == 24 * 4 * 16 * (1 + 16) + 16
 

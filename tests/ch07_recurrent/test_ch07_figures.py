@@ -14,6 +14,9 @@ from paddle_notes.ch07_recurrent import figures
 def quick(monkeypatch):
     """少训练几步，图照样画全。"""
     latch, repeat = figures.train_latch, figures.train_to_repeat
+    dates, copies = figures.train_dates, figures.copy_accuracy
+    monkeypatch.setattr(figures, "train_dates", lambda: dates(3))
+    monkeypatch.setattr(figures, "copy_accuracy", lambda attention: copies(attention, num_updates=3))
     monkeypatch.setattr(figures, "train_latch", lambda: latch(3))
     monkeypatch.setattr(figures, "train_to_repeat", lambda clip_norm: repeat(clip_norm, 3))
 
@@ -63,3 +66,29 @@ def test_exploding_without_clipping():
     assert losses[0] == clipped[0] and norms[0] == clipped_norms[0]  # 同样的起点
     assert losses.max() > 1e6 and norms.max() > 1e6
     assert clipped[-1] < 0.05 and clipped_norms.max() < 10
+
+
+def test_the_attention_of_a_date_follows_the_characters():
+    """写年份的一位时看它，写月与日的一位时看同一个数的字。"""
+    answer, weights = figures.date_attention(figures.train_dates(), "一九九八年十一月二十五日")
+    assert answer == "1998-11-25"
+    np.testing.assert_allclose(weights.sum(1), 1, atol=1e-5)
+    rows = [0, 1, 2, 3, 5, 6, 7, 8, 9]  # 除了第一个“-”
+    assert weights.argmax(1)[rows].tolist() == [0, 1, 2, 3, 5, 6, 7, 8, 10]
+
+
+def test_copied_strings():
+    sources, sentences = figures.copy_batch(np.random.default_rng(0), 50, (2, 5))
+    assert set((sources > 0).sum(1)) == {2, 3, 4, 5}
+    for source, sentence in zip(sources, sentences):
+        length = (source > 0).sum()
+        assert (
+            sentence[: length + 2].tolist() == [2, *source[:length], 3] and not sentence[length + 2 :].any()
+        )
+
+
+def test_a_fixed_vector_does_not_hold_a_long_string():
+    """同样的步数，长的数字串只有带注意力的抄得对。"""
+    with_attention, without = (figures.copy_accuracy(attention) for attention in (True, False))
+    assert with_attention.min() > 0.9
+    assert without[1] > 0.9 and without[11:].max() < 0.1
