@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 
 
@@ -12,7 +14,11 @@ def test_structures_are_listed_and_drawn(tool, root):
     assert {"resnet18", "inception", "lstm_4"} <= set(names)
     pictures = root / "docs_zh" / "images" / "structure"
     assert sorted(file.stem for file in pictures.iterdir()) == sorted(names)  # 每一张都画好了，没有多余的
-    assert max(file.stat().st_size for file in pictures.iterdir()) < 60_000
+    for file in pictures.iterdir():
+        text = file.read_text(encoding="utf-8")
+        assert len(text.encode()) < 60_000
+        # 手机约 360 像素宽：缩小到那么宽时，最小的字（12）仍不小于 8
+        assert 12 * 360 / float(re.search(r' width="([\d.]+)"', text)[1]) >= 8, file.name
 
 
 @pytest.mark.parametrize("name", ["lenet", "gpt", "gan", "fire", "lstm_4", "residual_block_cifar"])

@@ -123,7 +123,8 @@ def trace_network(name: str):
 
 def draw_network(name: str, path: Path, block: str | None = None, detail: bool = False) -> None:
     """画一个网络，或它的一个模块。"""
-    from paddle_notes.analysis.structure import draw, part, simplify
+    from paddle_notes.analysis.grouping import part, simplify
+    from paddle_notes.analysis.layout import draw
 
     graph = trace_network(name)
     if block is not None:
@@ -135,7 +136,8 @@ def draw_network(name: str, path: Path, block: str | None = None, detail: bool =
 
 def draw_block(name: str, path: Path) -> None:
     """画课程里的一个块。"""
-    from paddle_notes.analysis.structure import block_kind, collapse, draw, merge, part
+    from paddle_notes.analysis.grouping import block_kind, collapse, merge, part
+    from paddle_notes.analysis.layout import draw
 
     block = BLOCKS[name]
     whole = trace_network(block.network)

@@ -424,8 +424,8 @@ def draw_computation_graph(path: Path) -> None:
     box((298, 0), "x", x, dz * w, "input")
     box((64, middle[1]), "b", b, dz, "input")
     box((64, middle[3]), "t", t, -derror, "input")
-    for place, (name, value, gradient, kind) in zip(middle, column):
-        box((194, place), name, value, gradient, kind)
+    for height, (name, value, gradient, kind) in zip(middle, column):
+        box((194, height), name, value, gradient, kind)
     canvas.text(258, middle[1], "↓ 前向：值", SMALL, "o", "start")
     canvas.text(258, middle[1] + 24, "↑ 反向：梯度", SMALL, "k", "start")
     canvas.text(194, -50, "L = (σ(w·x + b) − t)²", SIZE, "o")

@@ -28,27 +28,32 @@ COLORS = {
     "view": ("#eef1f4", "#8b95a1", "#2b323b", "#8b95a1"),
 }
 LINE = "#7d8793"  # 线与方框外的字：白底与黑底上都看得清
-SUBSCRIPT = re.compile(r"_\{([^}]*)\}")
+MARK = re.compile(r"([_*])\{([^}]*)\}")  # h_{t-1} 是下标，*{×2} 是醒目的
 SKIP = "#d9534f"  # 绕过几层的线
 
 
 def text_width(text: str, size: float = SIZE) -> float:
     """大致的宽度：汉字与全角标点是一个字号，别的约 0.58 个。"""
-    plain, low = SUBSCRIPT.sub("", text), "".join(SUBSCRIPT.findall(text))
+    plain, found = MARK.sub("", text), MARK.findall(text)
+    parts = [(plain, 1.0), *((words, 0.75 if sign == "_" else 1.0) for sign, words in found)]
     return size * sum(
         share * (1.0 if unicodedata.east_asian_width(char) in "WF" or char in "·…⊙" else 0.58)
-        for words, share in ((plain, 1), (low, 0.75))
+        for words, share in parts
         for char in words
     )
 
 
 def spans(text: str, size: float) -> str:
-    """一行字的 SVG：``h_{t-1}`` 里的下标小一些、低一些。"""
-    parts = SUBSCRIPT.split(text)  # 正文与下标相间
+    """一行字的 SVG：下标小一些、低一些；醒目的换颜色。"""
+    parts = MARK.split(text)  # 正文、记号、记号里的字，循环
     drop, words = number(0.22 * size), escape(parts[0], quote=False)
-    for low, after in zip(parts[1::2], parts[2::2]):
-        words += f'<tspan dy="{drop}" font-size="{number(0.75 * size)}">{escape(low, quote=False)}</tspan>'
-        words += f'<tspan dy="-{drop}">{escape(after, quote=False) or "&#8203;"}</tspan>'
+    for sign, inner, after in zip(parts[1::3], parts[2::3], parts[3::3]):
+        inner, after = escape(inner, quote=False), escape(after, quote=False)
+        if sign == "*":
+            words += f'<tspan class="k" font-weight="bold">{inner}</tspan>{after}'
+        else:
+            words += f'<tspan dy="{drop}" font-size="{number(0.75 * size)}">{inner}</tspan>'
+            words += f'<tspan dy="-{drop}">{after}</tspan>' if after else ""
     return words
 
 

@@ -11,9 +11,10 @@ import pytest
 from paddle import nn
 
 from paddle_notes import models
-from paddle_notes.analysis import structure
 from paddle_notes.analysis.diagrams import DIAGRAMS
-from paddle_notes.analysis.structure import draw, merge, part, simplify, trace
+from paddle_notes.analysis.grouping import block_kind, collapse, merge, part, simplify
+from paddle_notes.analysis.layout import draw
+from paddle_notes.analysis.structure import trace
 from paddle_notes.analysis.summary import count_parameters
 from paddle_notes.errors import UserError
 
@@ -211,9 +212,9 @@ def test_transformer_layers():
     whole = simplify(graph)
     layers = [(node.kind, node.repeat, len(node.inputs)) for node in whole.nodes if node.role == "block"]
     assert layers == [("编码器层", 6, 1), ("解码器层", 6, 2)]
-    decoder = structure.collapse(
+    decoder = collapse(
         part(graph, "decoder.0", labels=("编码器的输出", "输入")),
-        lambda name: structure.block_kind(graph, name),
+        lambda name: block_kind(graph, name),
         inside="decoder.0",
     )
     assert [node.shape for node in kinds(decoder, "编码器的输出", "输入")] == [(5, 8), (7, 8)]
@@ -264,15 +265,6 @@ def test_skip_line_is_bowed_around(tmp_path):
     (line,) = re.findall(r'<path class="j" d="([^"]+)"', text)
     right = max(box[2] for box in boxes_of(tmp_path / "a.svg"))
     assert max(float(x) for x in re.findall(r"[ML](-?[\d.]+) ", line)) > right + 10
-
-
-def test_a_phone_can_show_it(tmp_path):
-    """手机的宽度约 360 像素：图缩小到那么宽时，最小的字（13）仍不小于 8。"""
-    for module in ("inceptions.3a", None):
-        graph = traced("googlenet")[1]
-        draw(merge(part(graph, module)) if module else simplify(graph), tmp_path / "a.svg")
-        text = (tmp_path / "a.svg").read_text(encoding="utf-8")
-        assert 13 * min(1, 360 / float(re.search(r'width="([\d.]+)"', text)[1])) >= 8
 
 
 @pytest.mark.parametrize("name", DIAGRAMS)
