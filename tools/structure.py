@@ -20,21 +20,30 @@ from paddle_notes import cli
 
 PICTURES = Path(__file__).resolve().parent.parent / "docs_zh" / "images" / "structure"
 
-# 输入不是图像（或没有默认的大小）的网络：选项，各个输入的 (形状, 类型)
-INPUTS: dict[str, tuple[dict[str, Any], list[tuple[list[int], str]]]] = {
-    "linear_regression": ({"num_features": 2}, [([1, 2], "float32")]),
-    "forecaster": ({"cell": "lstm"}, [([1, 36, 1], "float32")]),
-    "text_rnn": ({"vocab_size": 10000, "num_classes": 2}, [([1, 64], "int64"), ([1], "int64")]),
-    "text_cnn": ({"vocab_size": 10000, "num_classes": 2}, [([1, 64], "int64"), ([1], "int64")]),
-    "char_lstm": ({"vocab_size": 3000}, [([1, 64], "int64")]),
-    "caption_net": ({"vocab_size": 30}, [([1, 1, 64, 64], "float32"), ([1, 12], "int64")]),
-    "word2vec": ({"vocab_size": 5000}, [([1], "int64"), ([1], "int64"), ([1, 5], "int64")]),
-    "neural_lm": ({"vocab_size": 5000}, [([1, 4], "int64")]),
+# 输入不是图像（或没有默认的大小）的网络：选项，各个输入的名字、形状、类型
+INPUTS: dict[str, tuple[dict[str, Any], list[tuple[str, list[int], str]]]] = {
+    "linear_regression": ({"num_features": 2}, [("特征", [1, 2], "float32")]),
+    "forecaster": ({"cell": "lstm"}, [("过去的值", [1, 36, 1], "float32")]),
+    "text_rnn": (
+        {"vocab_size": 10000, "num_classes": 2},
+        [("词元", [1, 64], "int64"), ("句长", [1], "int64")],
+    ),
+    "text_cnn": (
+        {"vocab_size": 10000, "num_classes": 2},
+        [("词元", [1, 64], "int64"), ("句长", [1], "int64")],
+    ),
+    "char_lstm": ({"vocab_size": 3000}, [("词元", [1, 64], "int64")]),
+    "caption_net": ({"vocab_size": 30}, [("图像", [1, 1, 64, 64], "float32"), ("词元", [1, 12], "int64")]),
+    "word2vec": (
+        {"vocab_size": 5000},
+        [("中心词", [1], "int64"), ("上下文", [1], "int64"), ("反例", [1, 5], "int64")],
+    ),
+    "neural_lm": ({"vocab_size": 5000}, [("前面的词", [1, 4], "int64")]),
     "transformer": (
         {"src_vocab_size": 10000, "tgt_vocab_size": 10000},
-        [([1, 20], "int64"), ([1, 24], "int64")],
+        [("源句", [1, 20], "int64"), ("目标句", [1, 24], "int64")],
     ),
-    "gpt": ({"vocab_size": 3000}, [([1, 64], "int64")]),
+    "gpt": ({"vocab_size": 3000}, [("词元", [1, 64], "int64")]),
 }
 CLASSES = 10  # 没有默认类别数的网络，画手写数字的
 
@@ -87,7 +96,7 @@ def parse_args(argv: list[str] | None):
 
 
 def build(name: str):
-    """造网络与一份输入：图像是论文的大小（不限大小的是 224），全零。"""
+    """造网络与一份输入（名字 -> 张量）：图像是论文的大小（不限大小的是 224），全零。"""
     import inspect
 
     import paddle
@@ -104,8 +113,8 @@ def build(name: str):
         settings = models.resolve_options(name, options)
         small = ".resnet_cifar:" in models.MODELS[name]
         side = settings.get("image_size", 32 if small else 224)
-        shapes = [([1, settings["in_channels"], side, side], "float32")]
-    return model, [paddle.zeros(shape, dtype) for shape, dtype in shapes]
+        shapes = [("输入", [1, settings["in_channels"], side, side], "float32")]
+    return model, {label: paddle.zeros(shape, dtype) for label, shape, dtype in shapes}
 
 
 def trace_network(name: str):
@@ -117,8 +126,8 @@ def trace_network(name: str):
     model, inputs = build(name)
     if name in ("gan", "dcgan"):
         noise = paddle.zeros([1, model.latent_size])
-        return trace(model, noise, run=lambda z: model.discriminator(model.generator(z)))
-    return trace(model, *inputs, auxiliary=name == "googlenet")
+        return trace(model, noise, labels=["噪声"], run=lambda z: model.discriminator(model.generator(z)))
+    return trace(model, *inputs.values(), labels=list(inputs), auxiliary=name == "googlenet")
 
 
 def draw_network(name: str, path: Path, block: str | None = None, detail: bool = False) -> None:

@@ -142,7 +142,7 @@ def draw(graph: Graph, path: Path, title: str = "") -> None:
             draw_narrow(canvas, node.role, texts[index], x[index], y[index], *size[index])
         else:
             draw_wide(canvas, node, x[index], y[index], size[index][0])
-    bottom, middle = canvas.bottom, x[0]
+    bottom, middle = canvas.bottom, whole / 2 if narrow and not ends else x[0]
     if idle:
         words = ["推理时不用的层", f"参数 {idle:,}"]
         canvas.box(middle, bottom + 40, 220, 44, "view", words, dashed=True)

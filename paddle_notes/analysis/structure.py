@@ -352,11 +352,18 @@ def patched(recorder: Recorder) -> Iterator[None]:
             setattr(owner, name, old)
 
 
-def trace(model, *inputs, auxiliary: bool = False, run: Callable[..., Any] | None = None) -> Graph:
+def trace(
+    model,
+    *inputs,
+    labels: Sequence[str] = (),
+    auxiliary: bool = False,
+    run: Callable[..., Any] | None = None,
+) -> Graph:
     """用 ``inputs``（张量，含批的一维）推理一次，记下数据流。
 
     参数：
         model: 网络（paddle.nn.Layer）。它的模式、参数、滑动平均都不变。
+        labels: 各个输入叫什么，默认“输入”。
         auxiliary: 只有网络自己处于训练模式，各层仍是推理的：辅助分类器也会执行。
         run: 怎样执行，默认 ``model(*inputs)``；GAN 用它把生成器与判别器接起来。
 
@@ -367,6 +374,7 @@ def trace(model, *inputs, auxiliary: bool = False, run: Callable[..., Any] | Non
     recorder = Recorder(model)
     for number, tensor in enumerate(inputs):
         words = "输入" if len(inputs) == 1 else f"输入 {number + 1}"
+        words = labels[number] if number < len(labels) else words
         recorder.nodes.append(Node("", words, "input", tuple(tensor.shape[1:])))
         recorder.point(tensor, number)
     modes = [(layer, layer.training) for layer in model.sublayers(include_self=True)]
