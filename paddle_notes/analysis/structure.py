@@ -130,6 +130,8 @@ OPERATIONS: dict[str, tuple[str, str]] = {
     "concat": ("join", "拼接"),
     "chunk": ("view", "平分通道"),
     "split": ("view", "分开"),
+    "stack": ("join", "各步排在一起"),
+    "unbind": ("view", ""),
     "flatten": ("view", "展平"),
     "reshape": ("view", "变形"),
     "transpose": ("view", "转置"),
@@ -161,7 +163,20 @@ METHODS |= {
         *("squeeze", "unsqueeze", "masked_fill", "detach", "astype", "clip"),
     )
 }
-FUNCTIONS = ("add", "matmul", "concat", "chunk", "split", "flatten", "reshape", "transpose", "mean", "sum")
+FUNCTIONS = (
+    "add",
+    "matmul",
+    "concat",
+    "chunk",
+    "split",
+    "stack",
+    "unbind",
+    "flatten",
+    "reshape",
+    "transpose",
+    "mean",
+    "sum",
+)
 KERNELS = ("relu", "relu6", "gelu", "tanh", "sigmoid", "softmax", "logsigmoid")  # F.relu 最终调用的
 
 
@@ -297,7 +312,9 @@ class Recorder:
             if own:
                 kind, role = {"add": "加偏置"}.get(op, kind), "linear"
             elif op == "add" and others and others[0].ndim > 1:
-                kind = "加掩码" if first.ndim == 4 else "加位置编码"
+                kind = (
+                    "加位置编码" if first.ndim == 3 else "加掩码"
+                )  # 词向量 (N, T, D)，分数 (N, S) 或 (N, h, T, S)
             elif len(given) == 1 or others:  # 与一个常数：只是缩放
                 kind = ""
         elif op == "matmul" and others:
