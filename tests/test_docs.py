@@ -25,7 +25,9 @@ from paddle_notes.errors import UserError
 ROOT = Path(__file__).resolve().parent.parent
 DOCS = ROOT / "docs_zh"
 PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted(DOCS.rglob("*.md"))]
+CHAPTERS = sorted(DOCS.glob("ch*.md"))
 every_page = pytest.mark.parametrize("page", PAGES, ids=lambda page: page.relative_to(ROOT).as_posix())
+every_chapter = pytest.mark.parametrize("page", CHAPTERS, ids=lambda page: page.stem)
 
 FENCE = re.compile(r"^[ \t]*(```+|~~~+)(\w*)[^\n]*\n(.*?)^[ \t]*\1[ \t]*$", re.MULTILINE | re.DOTALL)
 INLINE_CODE = re.compile(r"(`+)(.+?)\1")
@@ -290,6 +292,114 @@ def test_good_commands_pass(write_page, load_tool, monkeypatch):
 def test_bad_commands_are_found(template, command, write_page, load_tool, monkeypatch):
     page = write_page(template.format(command))
     assert len(broken_commands(page, load_tool, monkeypatch)) == 1
+
+
+# ---------------------------------------------------------------- 公式
+
+
+DISPLAY = re.compile(r"^\$\$\n(.*?)^\$\$$", re.MULTILINE | re.DOTALL)
+INLINE_MATH = re.compile(r"\$([^$\n]+)\$")
+FORMULA_LINE = re.compile(r"[Σ∂√^]|·[^\n]*=|=[^\n]*·")
+FORBIDDEN_ANYWHERE = re.compile(r"\\(?:newcommand|def|tag|label|operatorname)\b|[<>]")
+
+
+def plain_formulas(page: Path) -> list[str]:
+    """```` ```text ```` 代码块里用文字写的公式：应当写成 LaTeX。"""
+    blocks = FENCE.findall(COMMENT.sub("", read(page)))
+    lines = [line for _, language, body in blocks if language == "text" for line in body.splitlines()]
+    return [line for line in lines if FORMULA_LINE.search(line)]
+
+
+def without_code(page: Path) -> str:
+    return INLINE_CODE.sub("`", FENCE.sub("", COMMENT.sub("", read(page))))
+
+
+def formulas(page: Path) -> list[str]:
+    """页面里全部的公式，不含两端的 ``$``。"""
+    text = without_code(page)
+    return DISPLAY.findall(text) + INLINE_MATH.findall(DISPLAY.sub("", text))
+
+
+def badly_written_formulas(page: Path) -> list[str]:
+    """GitHub、Gitee、KaTeX 里有一处显示不出来的公式：``$`` 不成对、没有隔开，或用了各家不都认的写法。
+
+    GitHub 要求开头的 ``$`` 前面是空白（中文标点也不行）、结尾的 ``$`` 后面不是字；Markdown 先看到行内公式，
+    所以里面不能有会被它吃掉的 ``*``、``|``、标点之后的 ``_`` 与反斜线加标点。
+    """
+    text = without_code(page)
+    found = [body for body in formulas(page) if FORBIDDEN_ANYWHERE.search(body)]
+    for block in DISPLAY.finditer(text):
+        before, after = text[: block.start()], text[block.end() :]
+        if not before.endswith("\n\n") or not re.match(r"\n(\n|$)", after):
+            found.append(block[1])
+    for line in DISPLAY.sub("", text).splitlines():
+        if line.count("$") % 2:
+            found.append(line)
+            continue
+        for math in INLINE_MATH.finditer(line):
+            body, before, after = math[1], line[: math.start()], line[math.end() :]
+            glued = (before and not before[-1].isspace()) or (after and after[0].isalnum())
+            eaten = re.search(r"[*|]|[^A-Za-z0-9]_|\\[^A-Za-z]|[\u3400-\u9fff]", body)
+            if glued or eaten or body != body.strip():
+                found.append(math[0])
+    return found
+
+
+def unconvertible_formulas(page: Path) -> list[str]:
+    """latex2mathml 转不成 MathML 的公式。"""
+    convert = pytest.importorskip("latex2mathml.converter").convert
+    found = []
+    for body in formulas(page):
+        try:
+            mathml = convert(body)
+        except Exception:
+            found.append(body)
+        else:
+            if body.count("{") != body.count("}") or re.search(r">\\[A-Za-z]+<", mathml):
+                found.append(body)
+    return found
+
+
+@every_chapter
+def test_formulas_are_latex(page):
+    assert plain_formulas(page) == []
+    assert badly_written_formulas(page) == []
+
+
+@every_chapter
+def test_formulas_can_be_converted(page):
+    assert unconvertible_formulas(page) == []
+
+
+def test_plain_formulas_are_found(write_page):
+    bad = ["y = Σ x_i", "∂L/∂x", "√2", "2^n", "y = 2·x", "2·x = y"]
+    page = write_page("```text\n" + "\n".join(bad) + "\n损失 0.5\n```\n```python\ny = 2**3 ^ 1\n```\n")
+    assert plain_formulas(page) == bad
+
+
+def test_badly_written_formulas_are_found(write_page):
+    good = "在 $x_1$ 处， $\\hat y$。\n\n$$\na \\\\\n\\text{和}_1\n$$\n\n| $a$ | `$b` |\n"
+    assert badly_written_formulas(write_page(good)) == []
+    for bad in [
+        "在$x$ 处",
+        "在 $x$处",
+        "，$x$",
+        "$x",
+        "$a < b$",
+        "$\\hat{y}_i$",
+        "$a*b$",
+        "$a\\,b$",
+        "$和$",
+        "$ x$",
+    ]:
+        assert len(badly_written_formulas(write_page(bad + "\n"))) == 1, bad
+    for bad in ["文字\n$$\nx\n$$\n", "\n\n$$\nx\n$$\n文字\n", "\n\n$$\nx \\tag{1}\n$$\n"]:
+        assert len(badly_written_formulas(write_page(bad))) == 1, bad
+
+
+def test_unconvertible_formulas_are_found(write_page):
+    page = write_page("$\\left( x$ 与 $x^{2$ 与 $\\nosuch x$ 与 $\\frac{1}{2}$\n")
+    assert unconvertible_formulas(page) == ["\\left( x", "x^{2", "\\nosuch x"]
 
 
 # ---------------------------------------------------------------- 课程目录
