@@ -25,9 +25,9 @@ from paddle_notes.errors import UserError
 ROOT = Path(__file__).resolve().parent.parent
 DOCS = ROOT / "docs_zh"
 PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted(DOCS.rglob("*.md"))]
-CHAPTERS = sorted(DOCS.glob("ch*.md"))
+CHAPTERS = sorted([*DOCS.glob("ch*.md"), *DOCS.glob("ch*/*.md")])
 every_page = pytest.mark.parametrize("page", PAGES, ids=lambda page: page.relative_to(ROOT).as_posix())
-every_chapter = pytest.mark.parametrize("page", CHAPTERS, ids=lambda page: page.stem)
+every_chapter = pytest.mark.parametrize("page", CHAPTERS, ids=lambda page: page.relative_to(DOCS).as_posix())
 
 FENCE = re.compile(r"^[ \t]*(```+|~~~+)(\w*)[^\n]*\n(.*?)^[ \t]*\1[ \t]*$", re.MULTILINE | re.DOTALL)
 INLINE_CODE = re.compile(r"(`+)(.+?)\1")

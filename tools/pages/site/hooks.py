@@ -143,6 +143,7 @@ def on_page_content(content, page, config, files):
 
     def formula(found: re.Match) -> str:
         block = found[1] == "div"
-        return convert(html.unescape(found[2]).strip()[2:-2], display="block" if block else "inline")
+        source = html.unescape(found[2]).strip()[2:-2].replace("{aligned}", "{align*}")  # 它只认得后一个
+        return convert(source, display="block" if block else "inline")
 
     return MATH.sub(formula, content)
