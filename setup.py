@@ -42,8 +42,10 @@ setup(
         "bench": ["torch>=2.4", "torchvision>=0.19"],  # tools/benchmark.py 与 PyTorch 里同样的网络比速度
         "test": [
             "pytest>=8",
+            "pytest-xdist>=3.6",  # 两个进程一起跑测试
             "cogapp>=3.4",  # 文档中的代码与源文件保持一致
             "sybil>=6",  # 执行文档中的 Python 代码
+            "latex2mathml>=3.77",  # 页面里的公式都转得成 MathML
             "hypothesis>=6.100",  # 随机的计算图上，小自动求导与 paddle 的梯度相同
         ],
         # 课程的网站与笔记本：tools/docs.py build、serve、notebooks。Material 维护到 2027 年 5 月，

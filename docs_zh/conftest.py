@@ -17,7 +17,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "tools"))
 from pages.cells import CellParser
 
 matplotlib.use("agg")
-runtime.prepare("cpu")
+runtime.prepare("cpu", threads=1)
 
 LESSONS = "*/[0-9][0-9]_*.md"
 pages = Sybil(parsers=[PythonCodeBlockParser(), SkipParser()], patterns=["*.md"], excludes=[LESSONS])

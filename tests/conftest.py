@@ -1,4 +1,4 @@
-"""各测试共用的准备。paddle 由 runtime.prepare 导入，所以测试用的线程数与真正训练时相同。"""
+"""各测试共用的准备。paddle 由 runtime.prepare 导入，所以数学库的开关与真正训练时相同。"""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ import pytest
 
 from paddle_notes import cli, runtime
 
-runtime.prepare("cpu")
+runtime.prepare("cpu", threads=1)  # 几个进程一起跑，各用一个线程
 
 ROOT = Path(__file__).resolve().parent.parent
 

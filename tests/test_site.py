@@ -21,7 +21,7 @@ pytest.importorskip("material", reason='没有装建网站的依赖：pip instal
 ROOT = Path(__file__).resolve().parent.parent
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
 LESSON = "ch05_classic_cnn/01_lenet.html"
-NOTEBOOKS = ("ch05_classic_cnn/01_lenet", "ch10_transformer/02_attention")
+NOTEBOOKS = ("ch05_classic_cnn/01_lenet", "ch07_recurrent/03_lstm")
 
 
 @pytest.fixture(scope="module")

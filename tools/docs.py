@@ -69,7 +69,7 @@ def record(pages: list[Path], check: bool) -> int:
     from paddle_notes import runtime
 
     matplotlib.use("agg")
-    runtime.prepare("cpu")
+    runtime.prepare("cpu", threads=1)
     for page in pages:
         print(f"{page.relative_to(ROOT)}：改了 {cells.record(page)} 格", flush=True)
     return 0
