@@ -30,7 +30,7 @@ PATTERN = re.compile(
     r"(?P<skip><!-- skip: next -->\n+)?"
     r"^```python\n(?P<code>.*?)^```\n"
     r"(?:\n?^```text\n(?P<output>.*?)^```\n)?"
-    r"(?:\n?^!\[[^\]\n]*\]\((?P<picture>[^)\n]+)\)\n)?",
+    r"(?:\n?^!\[[^\]\n]*\]\((?P<picture>(?![^)\n]*structure/)[^)\n]+)\)\n)?",  # structure/ 里的不是格画的
     re.MULTILINE | re.DOTALL,
 )
 SLOW = re.compile(r"^<!-- slow -->.*?(?=^## |\Z)", re.MULTILINE | re.DOTALL)
