@@ -70,7 +70,7 @@ class Translator(Trained):
                 ids = decoding.greedy(self.model, sources, *limits)
             else:
                 ids = decoding.beam_search(self.model, sources, *limits, beam)
-            answers += zip(index, (self.join(self.targets.decode(row)) for row in ids.tolist()))
+            answers += zip(index, (self.join(self.targets.decode(row)) for row in ids.numpy().tolist()))
         return [answer for _, answer in sorted(answers)]
 
     def attention(self, text: str, answer: str) -> dict[str, AttentionMap]:
