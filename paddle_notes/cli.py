@@ -13,7 +13,7 @@ import signal
 import subprocess
 import sys
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from pathlib import Path
 from typing import NoReturn, TextIO
 
@@ -80,6 +80,19 @@ def add_weights_argument(parser: Parser, example: str = "output/lenet/best", req
 def add_out_argument(parser: Parser, metavar: str, help: str, **options) -> None:
     """加上 ``--out``：结果写到哪里。"""
     parser.add_argument("--out", type=Path, metavar=metavar, help=help, **options)
+
+
+def chosen_pictures(args: argparse.Namespace, known: Collection[str]) -> list[str]:
+    """要画的图的名字：``--all`` 是全部，否则是写出的几个；没有的名字抛 :class:`UserError`。"""
+    names = list(known) if args.all else args.names
+    if not names:
+        raise UserError("请给出图的名字；--list 列出全部的图")
+    for name in names:
+        if name not in known:
+            raise UserError(f"没有名为 {name} 的图；{suggestion(name, known)}")
+    if args.out is not None and len(names) > 1:
+        raise UserError("--out 只能用于一张图")
+    return names
 
 
 def add_override_argument(parser: Parser, example: str) -> None:

@@ -11,6 +11,8 @@ from pathlib import Path
 
 import pytest
 
+from paddle_notes.errors import UserError
+
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT / "tools"))
 
@@ -143,7 +145,7 @@ def test_record_writes_what_the_cells_show(tmp_path):
 def test_record_wants_a_place_for_a_picture(tmp_path):
     page = tmp_path / "01_page.md"
     page.write_text(PAGE.replace("![图](pictures/line.png)", ""), encoding="utf-8")
-    with pytest.raises(ValueError, match="没有写"):
+    with pytest.raises(UserError, match="没有写"):
         cells.record(page)
 
 
@@ -154,6 +156,7 @@ def test_shown_text_is_compared_to_the_last_digit():
     assert not cells.same("[1, 2]", "[1, 3]")
     assert cells.same("loss 1.2e-05", "loss 1.3e-05")
     assert not cells.same("loss 1.2e-05", "loss 1.2e-04")
+    assert not cells.same("[-6. 1.]", "[-5. 1.]")
     assert cells.same("用时 0:00:12，3.5 秒", "用时 0:00:15，4.1 秒")
 
 

@@ -56,7 +56,6 @@ def write_vdl(folder: Path, pictures: dict[str, Path]) -> None:
 def main(argv: list[str] | None = None) -> int:
     args = parse_args(argv)
     from paddle_notes import runtime
-    from paddle_notes.errors import UserError, suggestion
 
     runtime.prepare("cpu")
 
@@ -66,14 +65,7 @@ def main(argv: list[str] | None = None) -> int:
     if args.list:
         print("\n".join(figures))
         return 0
-    names = list(figures) if args.all else args.names
-    if not names:
-        raise UserError("请给出图的名字；--list 列出全部的图")
-    for name in names:
-        if name not in figures:
-            raise UserError(f"没有名为 {name} 的图；{suggestion(name, figures)}")
-    if args.out is not None and len(names) > 1:
-        raise UserError("--out 只能用于一张图")
+    names = cli.chosen_pictures(args, figures)
     if chinese_font() is None:
         print("没有找到中文字体，图上的字用英文（Linux 可安装 fonts-noto-cjk 或 fonts-wqy-microhei）")
     pictures = {}

@@ -34,7 +34,7 @@ def parse_args(argv: list[str] | None):
 def main(argv: list[str] | None = None) -> int:
     args = parse_args(argv)
     from paddle_notes import models, runtime
-    from paddle_notes.errors import UserError, suggestion
+    from paddle_notes.errors import UserError
 
     runtime.prepare("cpu")
 
@@ -47,14 +47,7 @@ def main(argv: list[str] | None = None) -> int:
         for head, names in (("网络", models.MODELS), ("块", BLOCKS), ("示意图", DIAGRAMS)):
             print(f"{head}：{' '.join(names)}")
         return 0
-    names = known if args.all else args.names
-    if not names:
-        raise UserError("请给出图的名字；--list 列出全部的图")
-    for name in names:
-        if name not in known:
-            raise UserError(f"没有名为 {name} 的图；{suggestion(name, known)}")
-    if args.out is not None and len(names) > 1:
-        raise UserError("--out 只能用于一张图")
+    names = cli.chosen_pictures(args, known)
     if (args.block or args.detail) and not set(names) <= set(models.MODELS):
         raise UserError("--block 与 --detail 只能用于网络；课程里的块与示意图只有一种画法")
     if args.block and args.detail:

@@ -312,9 +312,8 @@ class Recorder:
             if own:
                 kind, role = {"add": "加偏置"}.get(op, kind), "linear"
             elif op == "add" and others and others[0].ndim > 1:
-                kind = (
-                    "加位置编码" if first.ndim == 3 else "加掩码"
-                )  # 词向量 (N, T, D)，分数 (N, S) 或 (N, h, T, S)
+                # 词向量是 (N, T, D)，分数是 (N, S) 或 (N, h, T, S)
+                kind = "加位置编码" if first.ndim == 3 else "加掩码"
             elif len(given) == 1 or others:  # 与一个常数：只是缩放
                 kind = ""
         elif op == "matmul" and others:

@@ -15,103 +15,6 @@ from paddle_notes.ch07_recurrent.clipping import global_norm
 from paddle_notes.ch07_recurrent.recurrent import recurrent_backward, recurrent_forward
 from paddle_notes.fonts import label
 
-# ---------------------------------------------------------------- 沿时间展开，与 LSTM 单元
-
-
-def draw_box(
-    axes, x: float, y: float, text: str, color: str, width: float = 0.9, height: float = 0.5
-) -> None:
-    """以 (x, y) 为中心的方框。"""
-    left, right, bottom, top = x - width / 2, x + width / 2, y - height / 2, y + height / 2
-    axes.fill([left, right, right, left], [bottom, bottom, top, top], facecolor=color, edgecolor="0.25")
-    axes.text(x, y, text, ha="center", va="center", fontsize=10)
-
-
-def draw_arrow(axes, start: tuple[float, float], end: tuple[float, float]) -> None:
-    axes.annotate(
-        "", end, start, arrowprops={"arrowstyle": "-|>", "color": "0.25", "shrinkA": 0, "shrinkB": 0}
-    )
-
-
-def draw_circle(axes, x: float, y: float, text: str) -> None:
-    axes.plot(x, y, "o", markersize=20, markerfacecolor="#fff2cc", markeredgecolor="0.25")
-    axes.text(x, y, text, ha="center", va="center", fontsize=11)
-
-
-def draw_unrolled_steps(axes) -> None:
-    """左边是一个带回路的单元，右边是它展开的四步。"""
-    draw_box(axes, 0.8, 1.5, label("单元", "cell"), "#dae8fc")
-    draw_arrow(axes, (0.8, 0.6), (0.8, 1.25))
-    draw_arrow(axes, (0.8, 1.75), (0.8, 2.4))
-    axes.plot([1.25, 1.55, 1.55, 0.05, 0.05], [1.5, 1.5, 2.05, 2.05, 1.5], color="0.25")  # 回路
-    draw_arrow(axes, (0.05, 1.5), (0.35, 1.5))
-    axes.text(0.8, 0.4, "$x_t$", ha="center", va="center", fontsize=12)
-    axes.text(0.8, 2.6, "$h_t$", ha="center", va="center", fontsize=12)
-    axes.text(2.2, 1.5, "=", ha="center", va="center", fontsize=20)
-    for k in range(4):
-        x = 3.8 + 1.6 * k
-        draw_box(axes, x, 1.5, label("单元", "cell"), "#dae8fc")
-        draw_arrow(axes, (x, 0.6), (x, 1.25))
-        draw_arrow(axes, (x, 1.75), (x, 2.4))
-        draw_arrow(axes, (x - 1.15, 1.5), (x - 0.45, 1.5))
-        axes.text(x, 0.4, f"$x_{k + 1}$", ha="center", va="center", fontsize=12)
-        axes.text(x, 2.6, f"$h_{k + 1}$", ha="center", va="center", fontsize=12)
-    axes.text(2.85, 1.75, "$h_0$", ha="center", va="center", fontsize=12)
-    axes.text(
-        6.2,
-        3.1,
-        label("四步是同一个单元，同一组权重", "the same cell and weights at every step"),
-        ha="center",
-    )
-    axes.set(xlim=(-0.4, 9.6), ylim=(0.1, 3.4))
-
-
-def draw_lstm_cell(axes) -> None:
-    """LSTM 单元：上面一条是记忆，只做乘与加；下面四个门由 x 与 h 算出。"""
-    gates = [
-        (2.0, label("遗忘门 f", "forget f"), "#f8cecc"),
-        (3.8, label("输入门 i", "input i"), "#f8cecc"),
-        (5.2, label("候选 c̃", "candidate"), "#d5e8d4"),
-        (7.0, label("输出门 o", "output o"), "#f8cecc"),
-    ]
-    axes.plot([0.3, 8.6], [0.5, 0.5], color="0.25")  # x 与 h 通到四个门
-    for x, text, color in gates:
-        draw_box(axes, x, 1.3, text, color, width=1.15)
-        draw_arrow(axes, (x, 0.5), (x, 1.05))
-    draw_arrow(axes, (0.3, 3.4), (9.4, 3.4))  # 记忆
-    draw_circle(axes, 2.0, 3.4, "×")
-    draw_circle(axes, 4.5, 3.4, "+")
-    draw_circle(axes, 4.5, 2.4, "×")
-    draw_circle(axes, 7.9, 2.4, "×")
-    draw_arrow(axes, (2.0, 1.55), (2.0, 3.15))
-    draw_arrow(axes, (3.8, 1.55), (4.33, 2.25))
-    draw_arrow(axes, (5.2, 1.55), (4.67, 2.25))
-    draw_arrow(axes, (4.5, 2.65), (4.5, 3.15))
-    draw_arrow(axes, (7.0, 1.55), (7.7, 2.25))
-    draw_arrow(axes, (7.9, 3.4), (7.9, 2.65))
-    draw_arrow(axes, (8.1, 2.4), (9.4, 2.4))
-    axes.text(8.1, 2.95, "tanh", fontsize=10)
-    axes.text(0.0, 3.4, "$c_{t-1}$", ha="right", va="center", fontsize=12)
-    axes.text(9.55, 3.4, "$c_t$", va="center", fontsize=12)
-    axes.text(9.55, 2.4, "$h_t$", va="center", fontsize=12)
-    axes.text(0.1, 0.5, "$x_t,\\ h_{t-1}$", ha="right", va="center", fontsize=12)
-    axes.text(4.5, 4.0, label("记忆沿上面这条线走，只做乘与加", "the memory path: only × and +"), ha="center")
-    axes.set(xlim=(-1.2, 10.1), ylim=(0.2, 4.3))
-
-
-def draw_unrolled_rnn(picture: Path) -> None:
-    """上：循环网络沿时间展开；下：LSTM 单元里的四个门与记忆。"""
-    from matplotlib.figure import Figure
-
-    figure = Figure(figsize=(8, 7), layout="constrained")
-    upper, lower = figure.subplots(2, 1, height_ratios=[3, 3.6])
-    draw_unrolled_steps(upper)
-    draw_lstm_cell(lower)
-    for axes in (upper, lower):
-        axes.axis("off")
-    figure.savefig(picture, dpi=90)
-
-
 # ---------------------------------------------------------------- 门随时间的变化
 
 
@@ -459,7 +362,6 @@ def draw_fixed_context(picture: Path) -> None:
 
 
 FIGURES: dict[str, Callable[[Path], None]] = {
-    "unrolled_rnn": draw_unrolled_rnn,
     "gates_over_time": draw_gates_over_time,
     "vanishing_through_time": draw_vanishing_through_time,
     "exploding_without_clipping": draw_exploding_without_clipping,

@@ -26,6 +26,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from paddle_notes.errors import UserError
+
 PATTERN = re.compile(
     r"(?P<skip><!-- skip: next -->\n+)?"
     r"^```python\n(?P<code>.*?)^```\n"
@@ -113,7 +115,8 @@ def same(expected: str, actual: str) -> bool:
 
 def _close(expected: str, actual: str) -> bool:
     digits, _, exponent = expected.partition("e")
-    unit = 10.0 ** (int(exponent or 0) - len(digits.partition(".")[2]))
+    decimals = len(digits.partition(".")[2])
+    unit = 10.0 ** (int(exponent or 0) - decimals) if decimals else 0.0  # “-6.” 是整数，要相等
     return abs(float(expected) - float(actual)) <= 1.001 * unit
 
 
@@ -151,9 +154,9 @@ def record(page: Path) -> int:
         actual = execute(cell.code, namespace, str(page))
         drawn = picture()
         if drawn is not None and cell.picture is None:
-            raise ValueError(f"{page} 里有一格画了图，下面却没有写 ![…](…)：\n{cell.code}")
-        if drawn is not None and not (cell.picture and (page.parent / cell.picture).exists()):
-            target = page.parent / str(cell.picture)
+            raise UserError(f"{page} 里有一格画了图，下面却没有写 ![…](…)：\n{cell.code}")
+        target = page.parent / (cell.picture or "")
+        if drawn is not None and not target.exists():
             target.parent.mkdir(parents=True, exist_ok=True)
             drawn.savefig(target, dpi=110, bbox_inches="tight", facecolor="white")
             changed += 1

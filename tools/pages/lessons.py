@@ -7,6 +7,8 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
+from paddle_notes.errors import UserError
+
 DOCS = Path(__file__).resolve().parent.parent.parent / "docs_zh"
 HEAD = re.compile(
     r"\A# (?P<title>.+)\n\n> \*\*(?P<minutes>\d+) 分钟\*\* · 先学：(?P<before>.+?) · 学完能：(?P<goal>.+)\n"
@@ -27,7 +29,7 @@ def read_lesson(path: Path) -> Lesson:
     """由一课的头两行读出题目、分钟与目标。"""
     found = HEAD.match(path.read_text(encoding="utf-8"))
     if found is None:
-        raise ValueError(
+        raise UserError(
             f"{path} 的开头应当是“# 题目”，空一行，再是“> **20 分钟** · 先学：… · 学完能：…”，写在一行里"
         )
     return Lesson(path, found["title"], int(found["minutes"]), found["goal"].rstrip("。"))

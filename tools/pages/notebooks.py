@@ -29,23 +29,23 @@ def make_notebook(page: Path, source: str) -> Any:
     text = page.read_text(encoding="utf-8")
     cells, position = [v4.new_code_cell(INSTALL.format(source=source))], 0
     for cell in find_cells(text):
-        cells += prose(text[position : cell.start], page)
+        cells += prose(text[position : cell.start])
         outputs = [v4.new_output("stream", text=cell.output)] if cell.output else []
         cells.append(v4.new_code_cell(cell.code.rstrip("\n"), outputs=outputs))
         position = cell.end
-    notebook = v4.new_notebook(cells=[*cells, *prose(text[position:], page)])
+    notebook = v4.new_notebook(cells=[*cells, *prose(text[position:])])
     for number, item in enumerate(notebook.cells):
         item.id = f"cell-{number}"  # 每次写出的都相同
     notebook.metadata["kernelspec"] = {"name": "python3", "display_name": "Python 3", "language": "python"}
     return notebook
 
 
-def prose(text: str, page: Path) -> list[Any]:
+def prose(text: str) -> list[Any]:
     """一段文字的格：去掉注释；折叠的写成粗体的标题，因为一格的 HTML 不能跨到下一格；别的课指向它的笔记本。"""
     from nbformat import v4
 
     text = SUMMARY.sub(r"**\1**\n", COMMENT.sub("", text)).replace("</details>", "")
-    text = LESSON_LINK.sub(r"](\g<path>.ipynb\g<anchor>)", text.replace("](#)", "]"))
+    text = LESSON_LINK.sub(r"](\g<path>.ipynb\g<anchor>)", text)
 
     def outside(found: re.Match) -> str:  # 笔记本旁边没有的文件，只留下文字
         return found[0] if found["path"].partition("#")[0].endswith(".ipynb") else found["words"]

@@ -30,5 +30,6 @@ def run_mkdocs(action: str, out: Path | None) -> int:
         words += ["--clean"]
         if out is not None:
             words += ["-d", str(out.resolve())]
-    environment = {**os.environ, "NO_MKDOCS_2_WARNING": "1"}
+    tools = str(Path(__file__).resolve().parent.parent.parent)  # 钩子要导入 pages
+    environment = {**os.environ, "NO_MKDOCS_2_WARNING": "1", "PYTHONPATH": tools}
     return subprocess.run(words, env=environment, check=False).returncode

@@ -8,15 +8,16 @@ import re
 from pathlib import Path, PurePosixPath
 
 from mkdocs.structure.files import File
+from pages.lessons import DOCS, lesson_paths
 
-ROOT = Path(__file__).resolve().parent.parent.parent.parent
-DOCS = ROOT / "docs_zh"
+ROOT = DOCS.parent
 LINK = re.compile(r"(?<!!)\]\((?!https?:|mailto:|#)(?P<path>[^)#\s]+)(?P<anchor>#[^)\s]*)?\)")
 FENCE = re.compile(
     r"^(?P<fence>```+)(?P<language>[^\n]*)\n(?P<body>.*?)^(?P=fence)$", re.MULTILINE | re.DOTALL
 )
 MATH = re.compile(r'<(span|div) class="arithmatex">(.*?)</\1>', re.DOTALL)
 LANGUAGES = {".py": "python", ".yml": "yaml", ".md": "markdown", ".toml": "toml"}
+CELL = "{.python .cell}"
 COURSE = ["quick_start.md", "visualdl.md", "configuration.md", "terms.md"]  # 先读的几页
 
 
@@ -30,9 +31,7 @@ def on_config(config):
     nav: list = ["README.md", {"开始": [name for name in COURSE if (DOCS / name).exists()]}]
     chapters = sorted({page.name.removesuffix(".md") for page in DOCS.glob("ch[0-9][0-9]_*")})
     for chapter in chapters:
-        lessons = sorted(
-            path.relative_to(DOCS).as_posix() for path in DOCS.glob(f"{chapter}/[0-9][0-9]_*.md")
-        )
+        lessons = [path.relative_to(DOCS).as_posix() for path in lesson_paths(chapter)]
         reference = f"{chapter}.md"
         if not lessons:
             nav.append(reference)
@@ -64,7 +63,7 @@ def source_page(file: Path) -> str:
         return f"# {name}\n\n" + "".join(f"- {item}\n" for item in names)
     text = file.read_text(encoding="utf-8")
     if file.suffix == ".md":
-        return LINK.sub("]", FENCE.sub(lambda found: found[0], text))
+        return LINK.sub("]", text)
     return f"# {name}\n\n````{LANGUAGES.get(file.suffix, 'text')}\n{text}\n````\n"
 
 
@@ -106,26 +105,31 @@ def on_page_markdown(markdown, page, config, files):
             return found[0]
         return f"]({Path(os.path.relpath(where, target(page.file.src_uri, '.'))).as_posix()}{anchor})"
 
-    def fence(found: re.Match) -> str:
-        language, body = found["language"], found["body"]
-        quoted = re.match(r"# ((?:paddle_notes|configs|tools|tests)/\S+)\n", body)
-        if quoted:
-            attributes = f'{{.{language} .quoted title="{quoted[1]}"}}'
-            return f"{found['fence']}{attributes}\n{body[quoted.end() :]}{found['fence']}"
-        if language == "python" and lesson:
-            return f"{found['fence']}{{.python .cell}}\n{body}{found['fence']}"
-        return found[0]
+    lesson = DOCS / page.file.src_uri in lesson_paths()
+    pieces, after_cell = [], False
+    for piece in split_fences(markdown):
+        found = FENCE.fullmatch(piece)
+        if found is None:
+            pieces.append(LINK.sub(link, piece))
+            after_cell = after_cell and not piece.strip()
+            continue
+        attributes, body = fence_attributes(found["language"], found["body"], lesson, after_cell)
+        after_cell = attributes == CELL
+        pieces.append(f"{found['fence']}{attributes}\n{body}{found['fence']}")
+    markdown = "".join(pieces).replace("<details>", '<details markdown="1">')
+    return markdown.replace("<summary>", '<summary markdown="span">')
 
-    lesson = bool(re.search(r"/\d\d_\w+\.md$", page.file.src_uri))
-    markdown = "".join(
-        piece if piece.startswith("```") else LINK.sub(link, piece) for piece in split_fences(markdown)
-    )
-    if lesson:
-        markdown = re.sub(r"^```\n+```text\n", "```\n\n```{.text .shown}\n", markdown, flags=re.MULTILINE)
-    markdown = FENCE.sub(fence, markdown)
-    return markdown.replace("<details>", '<details markdown="1">').replace(
-        "<summary>", '<summary markdown="span">'
-    )
+
+def fence_attributes(language: str, body: str, lesson: bool, after_cell: bool) -> tuple[str, str]:
+    """一个代码块的语言与样式，与它的内容：引用来的（文件名是标题）、可执行的格、格显示的结果。"""
+    quoted = re.match(r"# ((?:paddle_notes|configs|tools|tests)/\S+)\n", body)
+    if quoted:
+        return f'{{.{language} .quoted title="{quoted[1]}"}}', body[quoted.end() :]
+    if lesson and language == "python":
+        return CELL, body
+    if lesson and language == "text" and after_cell:
+        return "{.text .shown}", body
+    return language, body
 
 
 def split_fences(text: str) -> list[str]:
