@@ -1,4 +1,4 @@
-"""课的次序、每课的题目与分钟：章的目录页、每课末尾的“上一课 / 下一课”由这里写出。"""
+"""课的次序、每课的题目与分钟：章的目录页、每课与每章末尾的“上一课 / 下一课”由这里写出。"""
 
 from __future__ import annotations
 
@@ -67,4 +67,24 @@ def lesson_links() -> None:
     parts = [link("← 上一课：{}", paths[place - 1])] if place else []
     parts.append("[本章目录](README.md)")
     parts += [link("下一课：{} →", paths[place + 1])] if place + 1 < len(paths) else []
+    cog.outl("\n" + " · ".join(parts) + "\n")
+
+
+def chapter_links() -> None:
+    """一章的深入页末尾的链接：上一章、本章的课、下一章；第 1 章之前是第 0 章的课。"""
+    import cog
+
+    here = Path(cog.inFile).resolve()
+    pages = [DOCS / "ch00_start" / "README.md", *sorted(DOCS.glob("ch[0-9][0-9]_*.md"))]
+    place = pages.index(here)
+
+    def link(mark: str, page: Path) -> str:
+        title = page.read_text(encoding="utf-8").split("\n", 1)[0].removeprefix("# ")
+        return mark.format(f"[{title}]({page.relative_to(DOCS).as_posix()})")
+
+    parts = [link("← 上一章：{}", pages[place - 1])]
+    if lesson_paths(here.stem):
+        parts.append(f"[本章的课]({here.stem}/README.md)")
+    parts.append("[课程首页](README.md)")
+    parts += [link("下一章：{} →", pages[place + 1])] if place + 1 < len(pages) else []
     cog.outl("\n" + " · ".join(parts) + "\n")
